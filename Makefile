@@ -1,0 +1,36 @@
+# Every target sets up what it needs: Python 3.11 or later, make and a package index are enough.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEV := $(VENV)/.ready-dev
+
+.PHONY: demo test check zoo clean
+
+demo: $(READY)
+	$(BIN)/recipe apply recipes/bert_transformer.yaml
+
+test: $(DEV)
+	$(BIN)/python -m pytest -q -n 2
+
+check: $(DEV)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+zoo: $(DEV)
+	$(BIN)/python -m pytest -q -m zoo tests/zoo
+
+clean:
+	rm -rf $(VENV) build
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade --constraint constraints.txt pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all]'
+	touch $@
+
+$(DEV): $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev
+	touch $@

@@ -1,0 +1,62 @@
+"""Every error that the library raises on purpose.
+
+QuantError
+├── LoadError        a model can't be read or is not fit for quantization
+├── SamplesError     calibration data is missing, or one sample does not fit the model
+└── ParameterError   parameters are wrong; holds every problem found in them
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+KeyPath = tuple[str | int, ...]
+
+
+class QuantError(Exception):
+    """Base of everything that the library raises on purpose."""
+
+
+class LoadError(QuantError):
+    """The model can't be read, or is not fit for quantization."""
+
+
+class SamplesError(QuantError):
+    """Calibration data is missing, or one sample does not fit the model.
+
+    `index` is the sample's position in what was handed in, from 0, or None.
+    """
+
+    def __init__(self, message: str, index: int | None = None) -> None:
+        self.message, self.index = message, index
+        super().__init__(message, index)
+
+    def __str__(self) -> str:
+        return self.message if self.index is None else f"sample {self.index}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ParameterProblem:
+    """One wrong parameter: the step's index, the keys that lead to the value, and what is wrong."""
+
+    step: int
+    path: KeyPath
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        name = ".".join(str(key) for key in self.path)
+        text = f"{name}: {self.message}" if name else self.message
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class ParameterError(QuantError):
+    """Parameters of steps are wrong; `problems` holds all of them."""
+
+    def __init__(self, problems: Iterable[ParameterProblem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)

@@ -1,0 +1,171 @@
+"""Ranges -> FakeQuantize parameters, and the arithmetic of FakeQuantize itself.
+
+FakeQuantize maps x to the nearest of `levels` values evenly spaced over [low, high].
+Source: OpenVINO operation set, FakeQuantize-1; formulas of ranges: POT 2023.0.2 and NNCF 3.4.0,
+with the differences that the docstrings name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.scheme import Mode, Scheme, grid
+
+Array = NDArray[Any]
+
+_DEAD = 1e-30
+"""Ranges narrower than this can't be told from zero in f32 once they are divided by levels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levels:
+    """FakeQuantize's parameters: `low` and `high` in f32, of one shape, and the number of levels.
+
+    `first` is the integer of the lowest level, so that level i stands for the integer `first + i`.
+    """
+
+    low: Array
+    high: Array
+    levels: int
+    first: int
+
+    @property
+    def scale(self) -> Array:
+        """The distance between neighbouring levels."""
+        return (self.high - self.low) / np.float32(self.levels - 1)
+
+    @property
+    def zero_point(self) -> NDArray[np.int64]:
+        """The integer that stands for zero."""
+        return np.rint(self.first - self.low / self.scale).astype(np.int64)
+
+
+def activation_levels(scheme: Scheme, low: Array, high: Array) -> Levels:
+    """FakeQuantize's parameters for activations from estimated ranges of one shape.
+
+    Symmetric: unsigned, [0, high], if no low is below zero and the scheme does not fix its
+    levels. A channel that was silent in calibration gets the widest channel's range; unlike POT
+    and NNCF, quiet channels keep their own, however narrow.
+    """
+    first, last = grid(scheme, is_weights=False)
+    low, high = _finite(low), _finite(high)
+    if scheme.mode is Mode.ASYMMETRIC:
+        return asymmetric(low, high, first, last)
+    high = np.where(high > _DEAD, high, high.max(initial=0))
+    if scheme.level_low is None and not (low < 0).any():
+        return symmetric(high, 0, last - first)
+    return symmetric(high, first, last)
+
+
+def weight_levels(
+    scheme: Scheme, low: Array, high: Array, *, is_half_range: bool = False
+) -> Levels:
+    """FakeQuantize's parameters for weights from their ranges.
+
+    `is_half_range`: the range is doubled on the same grid, so that integers stay within half of
+    it and pairs of products can't overflow 16 bits. Source: OpenVINO, saturation issue.
+    """
+    first, last = grid(scheme, is_weights=True)
+    if scheme.mode is Mode.ASYMMETRIC:
+        found = asymmetric(_finite(low), _finite(high), first, last)
+        return _one_zero_point(found) if scheme.unified_zero_point else found
+    found = symmetric(_finite(high), first, last)
+    if not is_half_range:
+        return found
+    return Levels(low=found.low * 2, high=found.high * 2, levels=found.levels, first=found.first)
+
+
+def symmetric(magnitude: Array, first: int, last: int) -> Levels:
+    """A grid with zero on the integer 0 and `magnitude` on the integer `last`.
+
+    An empty range becomes [.., 1]: any scale represents zero.
+
+    >>> float(symmetric(np.float32(127), -128, 127).low)
+    -128.0
+    """
+    scale = np.where(magnitude > _DEAD, magnitude, 1.0).astype(np.float64) / last
+    return Levels(
+        low=(first * scale).astype(np.float32),
+        high=(last * scale).astype(np.float32),
+        levels=last - first + 1,
+        first=first,
+    )
+
+
+def asymmetric(low: Array, high: Array, first: int, last: int) -> Levels:
+    """A grid over [low, high], widened until it holds zero and zero lies on a level; never
+    narrowed.
+
+    Unlike POT and NNCF, zero is moved onto a level also where its rounded level is the first or
+    last.
+
+    >>> found = asymmetric(np.array(-0.3), np.array(5.0), -128, 127)
+    >>> float(found.low), round(float(found.high), 7)
+    (-0.30000001192092896, 5.1642857)
+    """
+    steps = last - first
+    low = np.minimum(low, 0).astype(np.float64)
+    high = np.maximum(high, 0).astype(np.float64)
+    high = np.where(high - low > _DEAD, high, 1.0)
+    zero = np.rint(-low * steps / (high - low))
+    # candidate A keeps high, candidate B keeps low; at the ends only one of them exists
+    with np.errstate(divide="ignore", invalid="ignore"):
+        low_a = np.where(zero < steps, -zero / (steps - zero) * high, low)
+        high_b = np.where(zero > 0, -(steps - zero) / zero * low, high)
+    takes_a = (high - low_a > high_b - low) & (zero < steps)
+    takes_a |= zero == 0
+    new_low = np.where(takes_a, low_a, low)
+    new_high = np.where(takes_a, high, high_b)
+    return Levels(
+        low=new_low.astype(np.float32),
+        high=new_high.astype(np.float32),
+        levels=steps + 1,
+        first=first,
+    )
+
+
+def _one_zero_point(found: Levels) -> Levels:
+    """The same ranges widened until all channels share the mean zero point. Source: POT
+    2023.0.2."""
+    steps = found.levels - 1
+    low, high = found.low.astype(np.float64), found.high.astype(np.float64)
+    zero = float(np.clip(np.rint(np.mean(-low * steps / (high - low))), 1, steps - 1))
+    low_a, high_b = -zero / (steps - zero) * high, -(steps - zero) / zero * low
+    takes_a = high - low_a > high_b - low
+    return Levels(
+        low=np.where(takes_a, low_a, low).astype(np.float32),
+        high=np.where(takes_a, high, high_b).astype(np.float32),
+        levels=found.levels,
+        first=found.first,
+    )
+
+
+def to_integers(x: Array, levels: Levels) -> Array:
+    """The integers that stand for x, as f32: `first .. first + levels - 1`."""
+    scale = levels.scale
+    q = np.rint((x - levels.low) / scale)
+    np.clip(q, 0, levels.levels - 1, out=q)
+    q += np.float32(levels.first)
+    return q
+
+
+def quantize(x: Array, levels: Levels) -> Array:
+    """FakeQuantize of x: the nearest representable value.
+
+    >>> quantize(np.float32([0.6, 9.0]), symmetric(np.float32(2), 0, 2)).tolist()
+    [1.0, 2.0]
+    """
+    q = to_integers(x, levels)
+    q -= levels.zero_point.astype(np.float32)
+    q *= levels.scale
+    return q
+
+
+def _finite(values: Array) -> Array:
+    """Statistics of f32 tensors as f64, infinities cut to f32's range."""
+    limit = float(np.finfo(np.float32).max) / 1024
+    return np.clip(np.nan_to_num(np.asarray(values, dtype=np.float64)), -limit, limit)

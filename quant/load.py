@@ -1,0 +1,172 @@
+"""A file or an `ov.Model` -> a normalized `ov.Model`, so that placement sees one form of every
+graph.
+
+Normalized: OpenVINO's common (MOC) transformations are applied, which fuse spelled-out Swish, Gelu,
+HSwish, normalizations and scale-shifts; constants are f32; every operation has a name that is
+unique and the same on every load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from quant.errors import LoadError
+from quant.runtime import apply_moc_transformations, core, opset, ov
+
+
+def load_model(
+    source: str | Path | ov.Model, *, inputs: Mapping[str, Sequence[int]] | None = None
+) -> ov.Model:
+    """The normalized model of a file (IR, ONNX, TFLite, SavedModel, .pb, Paddle) or a clone of
+    one in memory.
+
+    Args:
+        source: a path, or a model, which is not changed.
+        inputs: static shapes for inputs by name.
+
+    Raises:
+        LoadError: the model can't be read, has no such input, can't take the shape, or is
+        quantized already.
+    """
+    born = _counter()
+    model = source.clone() if isinstance(source, ov.Model) else _read(Path(source))
+    given = _given_names(source, model)
+    if inputs:
+        _reshape(model, inputs)
+    _decompress_constants(model)
+    apply_moc_transformations(model, cf=True)
+    _refuse_quantized(model)
+    _name_operations(model, given, range(born, _counter()))
+    return model
+
+
+def _read(path: Path) -> ov.Model:
+    if not path.exists():
+        message = f"{path}: no such file"
+        raise LoadError(message)
+    try:
+        return core().read_model(path) if path.suffix == ".xml" else ov.convert_model(path)
+    except (RuntimeError, ValueError, TypeError, OSError, AttributeError, SystemExit) as error:
+        message = f"{path}: OpenVINO can't read this model: {_first_line(error)}"
+        raise LoadError(message) from error
+
+
+def _first_line(error: BaseException) -> str:
+    """The last line of OpenVINO's message that says something: the first ones name its source
+    files."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
+    return (telling or lines or [type(error).__name__])[-1]
+
+
+def _reshape(model: ov.Model, inputs: Mapping[str, Sequence[int]]) -> None:
+    known = {name: node for node in model.inputs for name in node.get_names()}
+    for name in inputs:
+        if name not in known:
+            message = f"the model has no input {name!r}; its inputs are {', '.join(sorted(known))}"
+            raise LoadError(message)
+    try:
+        model.reshape({known[name]: ov.PartialShape(list(shape)) for name, shape in inputs.items()})
+    except RuntimeError as error:
+        message = f"the model can't take the input shapes {dict(inputs)}: {_first_line(error)}"
+        raise LoadError(message) from error
+
+
+def _decompress_constants(model: ov.Model) -> None:
+    """Turns f16 and bf16 constants behind a Convert to f32 into f32 constants."""
+    for node in model.get_ordered_ops():
+        if node.get_type_name() != "Convert" or node.get_element_type() != ov.Type.f32:
+            continue
+        source = node.input_value(0).get_node()
+        if source.get_type_name() != "Constant" or source.get_element_type() not in (
+            ov.Type.f16,
+            ov.Type.bf16,
+        ):
+            continue
+        constant = opset.constant(source.get_data(dtype=np.float32))
+        constant.set_friendly_name(source.get_friendly_name())
+        node.output(0).replace(constant.output(0))
+
+
+def _refuse_quantized(model: ov.Model) -> None:
+    found = [
+        n.get_friendly_name()
+        for n in model.get_ordered_ops()
+        if n.get_type_name() == "FakeQuantize"
+    ]
+    if found:
+        message = (
+            f"the model is quantized already: it holds {len(found)} FakeQuantize operations, "
+            f"{found[0]!r} the first; start from the floating-point model"
+        )
+        raise LoadError(message)
+
+
+_FIRST_MADE_UP = 10_000
+"""Numbers at the end of a name come from the file below this one, from the counter above it."""
+
+
+def _counter() -> int:
+    """Where OpenVINO's process-wide counter of operations stands; reading it takes one.
+
+    The counter is first moved past the numbers that files use, so that the two can be told apart.
+    """
+    while (
+        number := _number(ov.op.Parameter(ov.Type.f32, ov.Shape([])).get_name())
+    ) < _FIRST_MADE_UP:
+        pass
+    return number
+
+
+def _given_names(source: str | Path | ov.Model, model: ov.Model) -> frozenset[str] | None:
+    """The names that an IR, or a model in memory, gives itself; None where a converter mixes them
+    with names of its own."""
+    if not isinstance(source, ov.Model) and Path(source).suffix != ".xml":
+        return None
+    nodes = model.get_ordered_ops()
+    return frozenset(n.get_friendly_name() for n in nodes if n.get_friendly_name() != n.get_name())
+
+
+def _name_operations(model: ov.Model, given: frozenset[str] | None, counters: range) -> None:
+    """Gives names to operations that have none of their own, and makes repeated ones unique.
+
+    OpenVINO makes up a missing name from its counter, so it would differ between loads. Such names
+    also pass from operation to operation when they are fused; then only the number tells them.
+    """
+    taken: set[str] = set()
+    unnamed = []
+    for node in model.get_ordered_ops():
+        name = node.get_friendly_name()
+        if name in taken or _is_made_up(node, given, counters):
+            unnamed.append(node)
+        else:
+            taken.add(name)
+    for node in unnamed:
+        is_made_up = _is_made_up(node, given, counters)
+        stem = node.get_type_name() if is_made_up else node.get_friendly_name()
+        node.set_friendly_name(_free_name(stem, taken))
+
+
+def _is_made_up(node: ov.Node, given: frozenset[str] | None, counters: range) -> bool:
+    name = node.get_friendly_name()
+    if name == node.get_name():
+        return True
+    return _number(name) in counters and (given is None or name not in given)
+
+
+def _number(name: str) -> int:
+    """The number that a name ends with, or -1."""
+    digits = name.rpartition("_")[2]
+    return int(digits) if digits.isdecimal() and digits.isascii() else -1
+
+
+def _free_name(stem: str, taken: set[str]) -> str:
+    number = 1
+    while f"{stem}_{number}" in taken:
+        number += 1
+    name = f"{stem}_{number}"
+    taken.add(name)
+    return name

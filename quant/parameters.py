@@ -1,0 +1,277 @@
+"""The parameters of the steps as frozen dataclasses, and the one reader of mappings into them.
+
+The names are the seeds' (POT's). Absent stays absent (None) where a default depends on the target,
+the preset or the scheme; such defaults are resolved once, in `placement`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from quant.errors import KeyPath, ParameterError, ParameterProblem
+from quant.scheme import Granularity, Mode, Preset
+
+T = typing.TypeVar("T")
+
+
+class Estimator(StrEnum):
+    """What is taken of one sample's tensor for one side of the range."""
+
+    MIN = "min"
+    MAX = "max"
+    ABS_MAX = "abs_max"
+    QUANTILE = "quantile"
+    ABS_QUANTILE = "abs_quantile"
+
+
+class Aggregator(StrEnum):
+    """How the samples' values become one."""
+
+    MEAN = "mean"
+    MAX = "max"
+    MIN = "min"
+    MEDIAN = "median"
+    MEAN_NO_OUTLIERS = "mean_no_outliers"
+    MEDIAN_NO_OUTLIERS = "median_no_outliers"
+    HL_ESTIMATOR = "hl_estimator"
+
+
+class EstimatorPreset(StrEnum):
+    """Named pairs of estimators; see `placement.estimators`."""
+
+    DEFAULT = "default"
+    QUANTILE = "quantile"
+
+
+class ModelType(StrEnum):
+    """Architectures that need operations kept in floating point."""
+
+    TRANSFORMER = "transformer"
+
+
+class SaturationFix(StrEnum):
+    """Which weights use half of their range, against 16-bit accumulators that saturate.
+
+    `auto`: the first layers on a CPU without VNNI, none elsewhere.
+    """
+
+    AUTO = "auto"
+    FIRST_LAYER = "first_layer"
+    ALL = "all"
+    NO = "no"
+
+
+def _bounded(low: float, high: float, expected: str) -> dict[str, Any]:
+    return {"low": low, "high": high, "expected": expected}
+
+
+_COUNT = _bounded(1, float("inf"), "a whole number from 1 up")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideEstimator:
+    """One side of a range: `outlier_prob` is the share of values left outside by the quantiles."""
+
+    type: Estimator | None = None
+    aggregator: Aggregator | None = None
+    outlier_prob: float | None = field(
+        default=None, metadata=_bounded(1e-9, 0.4999999, "a share above 0 and below 0.5")
+    )
+    clipping_value: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeEstimator:
+    """Both sides; what is given here goes over the preset field by field."""
+
+    preset: EstimatorPreset | None = None
+    min: SideEstimator = SideEstimator()
+    max: SideEstimator = SideEstimator()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What the user asks of weights or activations; each key filters the target's candidates."""
+
+    bits: int | None = None
+    mode: Mode | None = None
+    granularity: Granularity | None = None
+    level_low: int | None = None
+    level_high: int | None = None
+    range_estimator: RangeEstimator | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IgnoredOperation:
+    """All operations of a type, or those whose attributes have the given values (one, or one of a
+    list)."""
+
+    type: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignored:
+    """Operations that stay in floating point: by exact name, by regular expression (the whole
+    name), by type."""
+
+    scope: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    operations: tuple[IgnoredOperation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MinMaxParameters:
+    """Parameters of MinMaxQuantization. `stat_subset_size` None: every sample."""
+
+    preset: Preset = Preset.PERFORMANCE
+    stat_subset_size: int | None = field(default=None, metadata=_COUNT)
+    shuffle_data: bool = False
+    seed: int = 0
+    model_type: ModelType | None = None
+    ignored: Ignored = Ignored()
+    weights: Overrides = Overrides()
+    activations: Overrides = Overrides()
+    range_estimator: RangeEstimator | None = None
+    saturation_fix: SaturationFix = SaturationFix.AUTO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FastBiasParameters:
+    """Parameters of FastBiasCorrection.
+
+    `threshold`: a layer whose shift exceeds this many times its bias, in any channel with a bias,
+    is left alone; None corrects every layer.
+    """
+
+    stat_subset_size: int | None = field(default=None, metadata=_COUNT)
+    shuffle_data: bool = False
+    seed: int = 0
+    threshold: float | None = field(
+        default=None, metadata=_bounded(1e-9, float("inf"), "a number above 0")
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmoothParameters:
+    """Parameters of SmoothQuant. `alpha` None: chosen per group of layers from the statistics."""
+
+    stat_subset_size: int | None = field(default=None, metadata=_COUNT)
+    shuffle_data: bool = False
+    seed: int = 0
+    alpha: float | None = field(default=None, metadata=_bounded(0, 1, "a number from 0 to 1"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultParameters(MinMaxParameters):
+    """Parameters of DefaultQuantization: those of the steps that it is made of.
+
+    `use_smooth_quant` counts with `model_type: transformer` only.
+
+    `inplace_statistics` is accepted for POT's sake: reductions always run inside the graph.
+    """
+
+    use_smooth_quant: bool = True
+    use_fast_bias: bool = True
+    threshold: float | None = field(
+        default=None, metadata=_bounded(1e-9, float("inf"), "a number above 0")
+    )
+    inplace_statistics: bool = True
+
+
+def read_parameters(kind: type[T], given: Mapping[str, Any] | T, step: int = 0) -> T:
+    """A parameter dataclass from a mapping whose nested values are mappings or dataclasses.
+
+    Raises:
+        ParameterError: with every unknown key, wrong type and impossible value.
+    """
+    problems: list[ParameterProblem] = []
+    value = _read(
+        kind, given, (), lambda path, text: problems.append(ParameterProblem(step, path, text))
+    )
+    if problems:
+        raise ParameterError(problems)
+    return typing.cast(T, value)
+
+
+def _read(hint: Any, value: Any, path: KeyPath, report: Any) -> Any:
+    """`value` as the type `hint`; what does not fit is reported with the keys that lead to it."""
+    if isinstance(hint, types.UnionType):
+        if value is None and type(None) in hint.__args__:
+            return None
+        hint = next(arg for arg in hint.__args__ if arg is not type(None))
+    if dataclasses.is_dataclass(hint):
+        return _read_dataclass(typing.cast(type, hint), value, path, report)
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return _read_enum(hint, value, path, report)
+    origin = typing.get_origin(hint)
+    if origin is tuple:
+        return _read_tuple(typing.get_args(hint)[0], value, path, report)
+    return _read_plain(dict if origin is not None else hint, value, path, report)
+
+
+def _read_dataclass(kind: type, value: Any, path: KeyPath, report: Any) -> Any:
+    if isinstance(value, kind):
+        return value
+    if not isinstance(value, Mapping):
+        return report(path, f"found {value!r}, expected a mapping")
+    hints = typing.get_type_hints(kind)
+    known = {f.name: f for f in dataclasses.fields(kind)}
+    read: dict[str, Any] = {}
+    for key, item in value.items():
+        if key not in known:
+            report((*path, key), f"unknown parameter {key!r}{_nearest(str(key), tuple(known))}")
+            continue
+        read[key] = _read(hints[key], item, (*path, key), report)
+        _check_bounds(known[key].metadata, read[key], (*path, key), report)
+    missing = [
+        f.name
+        for f in known.values()
+        if f.default is dataclasses.MISSING
+        and f.default_factory is dataclasses.MISSING
+        and f.name not in value
+    ]
+    for name in missing:
+        report(path, f"missing parameter {name!r}")
+    return None if missing else kind(**read)
+
+
+def _check_bounds(metadata: Mapping[str, Any], value: Any, path: KeyPath, report: Any) -> None:
+    if value is not None and metadata and not metadata["low"] <= value <= metadata["high"]:
+        report(path, f"found {value!r}, expected {metadata['expected']}")
+
+
+def _read_enum(kind: type[StrEnum], value: Any, path: KeyPath, report: Any) -> Any:
+    names = tuple(member.value for member in kind)
+    if isinstance(value, str) and value in names:
+        return kind(value)
+    expected = ", ".join(repr(name) for name in names)
+    return report(
+        path, f"unknown value {value!r}; expected one of {expected}{_nearest(str(value), names)}"
+    )
+
+
+def _read_tuple(item: Any, value: Any, path: KeyPath, report: Any) -> Any:
+    if isinstance(value, str) or not isinstance(value, list | tuple):
+        return report(path, f"found {value!r}, expected a list")
+    return tuple(_read(item, each, (*path, i), report) for i, each in enumerate(value))
+
+
+def _read_plain(kind: Any, value: Any, path: KeyPath, report: Any) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        return value
+    return report(path, f"found {value!r}, expected {kind.__name__}")
+
+
+def _nearest(name: str, known: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" - did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,52 @@
+"""Quantizers that must share one range because their tensors are mixed."""
+
+from __future__ import annotations
+
+from quant.graph import Graph
+from quant.placement.sites import Site
+from quant.placement.tables import LINEAR, descriptor_type
+from quant.target import Support, Target
+
+_NEEDS_ONE_SCALE = LINEAR | {"ScaledDotProductAttention"}
+"""A mixed tensor needs one scale only where its scale can't be split any more: below it stands
+one of these."""
+
+
+def groups(graph: Graph, target: Target, sites: list[Site]) -> list[str | None]:
+    """Per site, the name of its group, or None. Groups of one are none."""
+    parent = list(range(len(sites)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    meeting: dict[object, int] = {}
+    for i, site in enumerate(sites):
+        for place in _meeting_places(graph, target, site):
+            parent[root(i)] = root(meeting.setdefault(place, i))
+    roots = [root(i) for i in range(len(sites))]
+    return [f"group_{r}" if roots.count(r) > 1 else None for r in roots]
+
+
+def _meeting_places(graph: Graph, target: Target, site: Site) -> list[object]:
+    """What makes a site share its range: mixers with a reader that needs one scale, and unified
+    ports."""
+    places: list[object] = []
+    supports = {r.port: _support(graph, target, r.port.op) for r in site.readers}
+    needs_one_scale = any(graph.op(r.port).type in _NEEDS_ONE_SCALE for r in site.readers)
+    if needs_one_scale and not any(s.is_per_channel for s in supports.values()):
+        places += [("mixer", index) for index in site.mixers]
+    for port, support in supports.items():
+        if support.unified_scales == "all":
+            places.append(("operation", port.op))
+        elif isinstance(support.unified_scales, tuple):
+            places += [
+                ("ports", port.op, ports) for ports in support.unified_scales if port.port in ports
+            ]
+    return places
+
+
+def _support(graph: Graph, target: Target, index: int) -> Support:
+    return target.operations[descriptor_type(graph, graph.ops[index])]

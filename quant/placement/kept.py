@@ -1,0 +1,220 @@
+"""Operations that stay in floating point whatever their type could do, each with the reason.
+
+The user's `ignored`, the architecture (`model_type`), and patterns that lose accuracy or bring no
+speed. Source of the patterns: POT 2023.0.2 and NNCF 3.4.0, their ignored patterns, generalised:
+instead of one chain of operations each, a rule on where a tensor comes from or goes to.
+Spelled-out activation functions and normalizations need no rule, since `load_model` fuses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from quant.graph import Graph, Op, Tensor, attributes
+from quant.parameters import ModelType
+from quant.placement.tables import ELEMENTWISE, LINEAR, RECURRENT, TRANSFORMER_FLOAT
+
+Kept = dict[int, str]
+"""Reason by position of the operation in the graph."""
+
+_MOVING = frozenset(
+    {"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Broadcast", "Tile", "Concat", "Split"}
+)
+_GATES = frozenset({"Sigmoid", "HSigmoid", "HardSigmoid", "Clamp"})
+_POOLS = frozenset({"ReduceMean", "AvgPool", "AdaptiveAvgPool"})
+_ACTIVATIONS = frozenset(
+    {"Relu", "PRelu", "Swish", "HSwish", "Gelu", "Elu", "Clamp", "Mish", "Tanh"}
+)
+_SELECTIONS = frozenset(
+    {"TopK", "NonMaxSuppression", "MulticlassNms", "MatrixNms", "DetectionOutput"}
+    | {"ExperimentalDetectronDetectionOutput", "NMSRotated"}
+)
+
+
+def kept(graph: Graph, model_type: ModelType | None) -> Kept:
+    """Every operation that a rule of ours keeps in floating point."""
+    found: Kept = {}
+    rules: list[Callable[[Graph], Iterator[tuple[Op, str]]]] = [
+        _shape_computations,
+        _compressed_weights,
+        _recurrent_variants,
+        _post_processing,
+        _squeeze_excitation,
+        _positions,
+        _self_gated,
+    ]
+    if model_type is ModelType.TRANSFORMER:
+        rules += [_transformer_types, _attention]
+    for rule in rules:
+        for op, reason in rule(graph):
+            found.setdefault(op.index, reason)
+    return found
+
+
+def _shape_computations(graph: Graph) -> Iterator[tuple[Op, str]]:
+    """Operations that see shapes only, never the data."""
+    shapes: set[int] = set()
+    for op in graph.ops:
+        sources = [t.op for t in op.inputs if not graph.is_constant(t)]
+        if op.type == "ShapeOf" or (sources and all(source in shapes for source in sources)):
+            shapes.add(op.index)
+            yield op, "computes shapes"
+
+
+def _compressed_weights(graph: Graph) -> Iterator[tuple[Op, str]]:
+    """Operations whose weights are no plain constant, yet depend on no input of the model."""
+    fed: set[int] = set()
+    for op in graph.ops:
+        if op.type in ("Parameter", "ReadValue") or any(t.op in fed for t in op.inputs):
+            fed.add(op.index)
+    for op in graph.ops:
+        if op.type in LINEAR and any(
+            t.op not in fed and not graph.is_constant(t) for t in op.inputs
+        ):
+            yield op, "its weights are compressed already"
+
+
+def _recurrent_variants(graph: Graph) -> Iterator[tuple[Op, str]]:
+    """Recurrent cells that no device executes in integers."""
+    for op in graph.ops:
+        if op.type not in RECURRENT:
+            continue
+        kept = attributes(op)
+        usual = ["sigmoid", "tanh", "tanh"][: 3 if op.type == "LSTMSequence" else 2]
+        if kept.get("linear_before_reset"):
+            yield op, "linear_before_reset has no integer form"
+        elif kept.get("clip") or list(kept.get("activations") or usual) != usual:
+            yield op, "clipped or unusual activations have no integer form"
+
+
+def _post_processing(graph: Graph) -> Iterator[tuple[Op, str]]:
+    """Everything between the last weighted operations and a selection of boxes or classes."""
+    for start in graph.ops:
+        if start.type in _SELECTIONS:
+            for op in _above(graph, start, stop=LINEAR):
+                yield op, f"feeds {start.type} only to be sorted"
+
+
+def _squeeze_excitation(graph: Graph) -> Iterator[tuple[Op, str]]:
+    """The two linear layers that compute a gate from a pooled tensor, which then multiplies that
+    tensor."""
+    for gate in graph.ops:
+        if gate.type != "Multiply" or len(gate.inputs) != 2:
+            continue
+        for value, gated in (gate.inputs, gate.inputs[::-1]):
+            layers = _gate_layers(graph, gated, value)
+            yield from ((op, "computes a gate from pooled values") for op in layers)
+
+
+def _gate_layers(graph: Graph, tensor: Tensor, value: Tensor) -> list[Op]:
+    """The linear layers between a gate and the pooling of `value`; empty where it is no such
+    gate."""
+    layers: list[Op] = []
+    op = graph.op(tensor)
+    if op.type not in _GATES:
+        return []
+    while op.type not in _POOLS:
+        if op.type in LINEAR:
+            layers.append(op)
+        elif op.type not in (_GATES | _ACTIVATIONS | _MOVING | ELEMENTWISE):
+            return []
+        sources = [t for _, t in graph.data_inputs(op)]
+        if len(set(sources)) != 1 or len(layers) > 2:
+            return []
+        op = graph.op(sources[0])
+    return layers if op.inputs[0] == value and len(layers) == 2 else []
+
+
+def _positions(graph: Graph) -> Iterator[tuple[Op, str]]:
+    """MatMuls that compute the angles of rotary or sinusoidal embeddings."""
+    for start in graph.ops:
+        if start.type in ("Sin", "Cos"):
+            for op in _above(
+                graph, start, stop=frozenset({"MatMul"}), through=_MOVING | {"Multiply"}
+            ):
+                if op.type == "Multiply":
+                    yield op, f"computes angles for {start.type}"
+            for op in _ends(graph, start, frozenset({"MatMul"}), _MOVING | {"Multiply"}):
+                yield op, f"computes angles for {start.type}"
+
+
+def _self_gated(graph: Graph) -> Iterator[tuple[Op, str]]:
+    """Element-wise operations whose inputs are all functions of one tensor: an activation
+    function."""
+    for op in graph.ops:
+        if op.type not in ELEMENTWISE:
+            continue
+        sources = [tensor for _, tensor in graph.data_inputs(op)]
+        if len(sources) >= 2 and _have_one_origin(graph, sources):
+            yield op, "is part of an activation function"
+
+
+def _have_one_origin(graph: Graph, tensors: list[Tensor]) -> bool:
+    chains = [_unary_chain(graph, tensor) for tensor in tensors]
+    return bool(set(chains[0]).intersection(*chains[1:]))
+
+
+def _unary_chain(graph: Graph, tensor: Tensor) -> list[Tensor]:
+    """The tensor and those that it is an element-wise function of, as long as there is just one."""
+    chain = [tensor]
+    while True:
+        op = graph.op(chain[-1])
+        sources = [source for _, source in graph.data_inputs(op)]
+        is_unary = op.type in ELEMENTWISE | _ACTIVATIONS | _GATES | {
+            "SoftPlus",
+            "Exp",
+            "Log",
+            "Erf",
+            "Abs",
+        }
+        if not is_unary or len(set(sources)) != 1:
+            return chain
+        chain.append(sources[0])
+
+
+def _transformer_types(graph: Graph) -> Iterator[tuple[Op, str]]:
+    for op in graph.ops:
+        if op.type in TRANSFORMER_FLOAT:
+            yield op, f"model_type transformer keeps {op.type} in floating point"
+
+
+def _attention(graph: Graph) -> Iterator[tuple[Op, str]]:
+    """Products of attention weights (a Softmax's result) with values."""
+    for op in graph.ops:
+        if op.type == "MatMul" and any(_comes_from_softmax(graph, tensor) for tensor in op.inputs):
+            yield op, "model_type transformer keeps attention's output in floating point"
+
+
+def _comes_from_softmax(graph: Graph, tensor: Tensor) -> bool:
+    op = graph.op(tensor)
+    while op.type in _MOVING:
+        op = graph.op(op.inputs[0])
+    return op.type in ("Softmax", "LogSoftmax")
+
+
+def _above(
+    graph: Graph, start: Op, *, stop: frozenset[str], through: frozenset[str] | None = None
+) -> Iterator[Op]:
+    """The operations that `start` depends on, up to but without those of the types in `stop`."""
+    return (op for op in _walk(graph, start, stop, through) if op.type not in stop)
+
+
+def _ends(graph: Graph, start: Op, stop: frozenset[str], through: frozenset[str]) -> Iterator[Op]:
+    """The operations of the types in `stop` that end the way up from `start`."""
+    return (op for op in _walk(graph, start, stop, through) if op.type in stop)
+
+
+def _walk(
+    graph: Graph, start: Op, stop: frozenset[str], through: frozenset[str] | None
+) -> Iterator[Op]:
+    seen: set[int] = set()
+    queue = [tensor.op for tensor in start.inputs]
+    while queue:
+        index = queue.pop()
+        op = graph.ops[index]
+        if index in seen or op.type in ("Constant", "Parameter"):
+            continue
+        seen.add(index)
+        yield op
+        if op.type not in stop and (through is None or op.type in through):
+            queue += [tensor.op for tensor in op.inputs]

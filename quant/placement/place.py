@@ -1,0 +1,267 @@
+"""One model, one target, one set of parameters -> the quantizers and every operation's fate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quant.errors import ParameterError, ParameterProblem
+from quant.graph import Graph, Op, Port
+from quant.parameters import MinMaxParameters, ModelType, Overrides
+from quant.placement.demand import Demand, Role, demand
+from quant.placement.estimators import estimators
+from quant.placement.groups import groups
+from quant.placement.ignored import ignored
+from quant.placement.kept import Kept, kept
+from quant.placement.schemes import Candidates, choose, only_per_tensor, override, shared
+from quant.placement.sites import Site, sites
+from quant.placement.tables import GATES, HIDDEN_STATE, descriptor_type
+from quant.placement.weights import Weights, first_layers, is_saturable, weights
+from quant.plan import (
+    ActivationQuantizer,
+    OperationPlan,
+    PortRef,
+    Status,
+    TensorRef,
+    WeightQuantizer,
+)
+from quant.scheme import Granularity, Mode, Scheme
+from quant.target import Target
+
+_SKIPPED = frozenset({"Constant", "Parameter", "Result", "ShapeOf"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """What placement found: the quantizers, and every operation's fate."""
+
+    activations: tuple[ActivationQuantizer, ...]
+    weights: tuple[WeightQuantizer, ...]
+    operations: tuple[OperationPlan, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Setting:
+    """What every part of placement looks at."""
+
+    graph: Graph
+    target: Target
+    parameters: MinMaxParameters
+    step: int
+    problems: list[ParameterProblem]
+
+
+def place(
+    graph: Graph,
+    parameters: MinMaxParameters,
+    target: Target,
+    step: int = 0,
+    smoothed: frozenset[Port] = frozenset(),
+) -> Placement:
+    """The placement of quantizers; `smoothed` ports get one of their own, behind their scaling.
+
+    Raises:
+        ParameterError: an ignored entry matches nothing, or the target can't run what was asked
+        for.
+    """
+    setting = _Setting(graph=graph, target=target, parameters=parameters, step=step, problems=[])
+    floats, problems = ignored(graph, parameters.ignored, step)
+    setting.problems.extend(problems)
+    floats |= {i: why for i, why in kept(graph, parameters.model_type).items() if i not in floats}
+    found = demand(graph, target, floats, smoothed)
+    placed = list(sites(graph, found))
+    activations = _activations(setting, placed)
+    integer = frozenset(reader.port.op for site in placed for reader in site.readers)
+    weighted = _weights(setting, weights(graph, target, integer - floats.keys()), floats)
+    if setting.problems:
+        raise ParameterError(dict.fromkeys(setting.problems))
+    operations = _operations(setting, found, floats, activations, weighted)
+    return Placement(activations=activations, weights=weighted, operations=operations)
+
+
+def _activations(setting: _Setting, placed: list[Site]) -> tuple[ActivationQuantizer, ...]:
+    names = groups(setting.graph, setting.target, placed)
+    candidates = [_site_candidates(setting, site) for site in placed]
+    for name in dict.fromkeys(name for name in names if name is not None):
+        members = [i for i, each in enumerate(names) if each == name]
+        lists = [only_per_tensor(candidates[i]) for i in members if candidates[i]]
+        common = shared(lists, setting.target.primary_bitwidth) if lists else ()
+        for i in members:
+            candidates[i] = common
+    return tuple(
+        _quantizer(setting, site, each, name)
+        for site, each, name in zip(placed, candidates, names, strict=True)
+        if each
+    )
+
+
+def _site_candidates(setting: _Setting, site: Site) -> Candidates:
+    lists = []
+    for reader in site.readers:
+        op = setting.graph.op(reader.port)
+        allowed = setting.target.operations[descriptor_type(setting.graph, op)].activations
+        found = _overridden(setting, op, allowed, is_weights=False)
+        if _is_attention_product(setting, op):
+            found = tuple(c for c in found if c.mode is Mode.SYMMETRIC) or found
+        lists.append(
+            found if reader.keeps_channels and _channels(setting, site) else only_per_tensor(found)
+        )
+    return shared(lists, setting.target.primary_bitwidth)
+
+
+def _is_attention_product(setting: _Setting, op: Op) -> bool:
+    """A MatMul of two activations in a transformer: symmetric. Source: NNCF 3.4.0, POT 2023.0.2."""
+    if setting.parameters.model_type is not ModelType.TRANSFORMER or op.type != "MatMul":
+        return False
+    return sum(1 for _ in setting.graph.data_inputs(op)) == 2
+
+
+def _overridden(setting: _Setting, op: Op, allowed: Candidates, *, is_weights: bool) -> Candidates:
+    """The candidates left by the user's overrides; none is a problem that names what is allowed."""
+    key = "weights" if is_weights else "activations"
+    wanted: Overrides = getattr(setting.parameters, key)
+    found = override(allowed, wanted, is_weights=is_weights)
+    if allowed and not found:
+        asked = ", ".join(
+            f"{name} {value}"
+            for name in ("bits", "mode", "granularity", "level_low", "level_high")
+            if (value := getattr(wanted, name)) is not None
+        )
+        can = "; ".join(str(candidate) for candidate in dict.fromkeys(allowed))
+        what = f"{key} of {op.type} {op.name!r} with {asked}"
+        message = f"the target {setting.target.name!r} can't run {what}"
+        hint = f"it can run: {can}; or put the operation into ignored"
+        if not any(p.path == (key,) for p in setting.problems):
+            setting.problems.append(ParameterProblem(setting.step, (key,), message, hint))
+    return found
+
+
+def _channels(setting: _Setting, site: Site) -> int | None:
+    """The static channel count of a site's tensor, on axis 1."""
+    shape = setting.graph.shape(site.tensor)
+    return shape[1] if shape is not None and len(shape) > 2 else None
+
+
+def _quantizer(
+    setting: _Setting, site: Site, candidates: Candidates, group: str | None
+) -> ActivationQuantizer:
+    parameters = setting.parameters
+    preset = setting.target.preset(parameters.preset)
+    scheme = choose(candidates, preset, is_weights=False)
+    owner = setting.graph.op(site.tensor if site.is_output else site.consumers[0])
+    port = site.tensor.port if site.is_output else site.consumers[0].port
+    return ActivationQuantizer(
+        name=f"{owner.name}/fq_{'output' if site.is_output else 'input'}_{port}",
+        tensor=TensorRef(setting.graph.op(site.tensor).name, site.tensor.port),
+        consumers=_port_refs(setting.graph, site.consumers),
+        operations=tuple(dict.fromkeys(setting.graph.op(r.port).name for r in site.readers)),
+        scheme=scheme,
+        estimators=estimators(scheme, parameters.range_estimator, parameters.activations),
+        channels=_channels(setting, site) if scheme.granularity is Granularity.PERCHANNEL else None,
+        group=group,
+        covers=HIDDEN_STATE
+        if any(setting.graph.op(r.port).type in GATES for r in site.readers)
+        else None,
+        is_smoothed=site.is_smoothed,
+    )
+
+
+def _port_refs(graph: Graph, ports: tuple[Port, ...]) -> tuple[PortRef, ...]:
+    return tuple(PortRef(graph.op(port).name, port.port) for port in ports)
+
+
+def _weights(setting: _Setting, found: list[Weights], floats: Kept) -> tuple[WeightQuantizer, ...]:
+    first = first_layers(setting.graph)
+    quantizers = []
+    for each in found:
+        ports = tuple(port for port in each.ports if port.op not in floats)
+        if ports:
+            quantizer = _weight_quantizer(setting, each, ports, first)
+            quantizers += [quantizer] if quantizer else []
+    return tuple(quantizers)
+
+
+def _weight_quantizer(
+    setting: _Setting, each: Weights, ports: tuple[Port, ...], first: frozenset[int]
+) -> WeightQuantizer | None:
+    op = setting.graph.op(ports[0])
+    allowed = setting.target.operations[descriptor_type(setting.graph, op)].weights
+    candidates = _overridden(setting, op, allowed, is_weights=True)
+    if not candidates:
+        return None
+    scheme = choose(candidates, setting.target.preset(setting.parameters.preset), is_weights=True)
+    per_channel = scheme.granularity is Granularity.PERCHANNEL
+    return WeightQuantizer(
+        name=f"{op.name}/fq_weights_{ports[0].port}",
+        constant=setting.graph.ops[each.constant].name,
+        consumers=_port_refs(setting.graph, ports),
+        scheme=scheme,
+        channel_axes=each.channel_axes if per_channel else (),
+        estimators=estimators(
+            scheme, setting.parameters.range_estimator, setting.parameters.weights
+        ),
+        group=_weight_group(setting, op, ports[0].port),
+        gates=GATES.get(op.type, 1),
+        is_first_layer=any(port.op in first for port in ports),
+        is_saturable=is_saturable(op),
+    )
+
+
+def _weight_group(setting: _Setting, op: Op, port: int) -> str | None:
+    """The group of constants that share their ranges: ports that the target lists together."""
+    unified = setting.target.operations[descriptor_type(setting.graph, op)].unified_scales
+    together = [ports for ports in unified if port in ports] if isinstance(unified, tuple) else []
+    return f"{op.name}/ports_{'_'.join(map(str, together[0]))}" if together else None
+
+
+def _operations(
+    setting: _Setting,
+    found: Demand,
+    floats: Kept,
+    activations: tuple[ActivationQuantizer, ...],
+    weighted: tuple[WeightQuantizer, ...],
+) -> tuple[OperationPlan, ...]:
+    schemes: dict[str, list[Scheme]] = {}
+    for activation in activations:
+        for name in activation.operations:
+            schemes.setdefault(name, []).append(activation.scheme)
+    weight_schemes = {ref.op: each.scheme for each in weighted for ref in each.consumers}
+    plans = []
+    for op in setting.graph.ops:
+        if op.type in _SKIPPED or floats.get(op.index) == "computes shapes":
+            continue
+        taken = tuple(dict.fromkeys(schemes.get(op.name, ())))
+        weight = weight_schemes.get(op.name)
+        status, reason = _fate(setting, found, floats, op, is_quantized=bool(taken or weight))
+        plans.append(
+            OperationPlan(
+                name=op.name,
+                type=op.type,
+                status=status,
+                activations=taken,
+                weights=weight,
+                reason=reason,
+            )
+        )
+    return tuple(plans)
+
+
+def _fate(
+    setting: _Setting, found: Demand, floats: Kept, op: Op, *, is_quantized: bool
+) -> tuple[Status, str]:
+    """What becomes of an operation, and why it is not executed in integers."""
+    role = found.roles[op.index]
+    if is_quantized:
+        return Status.QUANTIZED, ""
+    if found.is_covered(op):
+        return Status.PASSTHROUGH, "hands on quantized tensors"
+    if op.index in floats:
+        return Status.FLOAT, floats[op.index]
+    if not any(setting.graph.is_real(t) for t in op.inputs if not setting.graph.is_constant(t)):
+        return Status.FLOAT, "no floating-point input"
+    if role is Role.NEUTRAL:
+        return Status.FUSED, "element-wise with a constant: fused into its producer"
+    if role is Role.PASS:
+        return Status.FLOAT, "some reader of its result needs floating point"
+    if op.type in ("If", "Loop", "TensorIterator"):
+        return Status.FLOAT, "bodies are not entered"
+    return Status.FLOAT, f"the target {setting.target.name!r} has no integer {op.type}"

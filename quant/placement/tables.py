@@ -1,0 +1,160 @@
+"""What placement has to know of operation types, whatever the target."""
+
+from __future__ import annotations
+
+from quant.graph import Graph, Op, attributes
+from quant.target import DEPTHWISE, EMBEDDING
+
+ELEMENTWISE = frozenset(
+    {
+        "Add",
+        "Subtract",
+        "Multiply",
+        "Divide",
+        "Maximum",
+        "Minimum",
+        "Power",
+        "FloorMod",
+        "SquaredDifference",
+    }
+    | {"Less", "LessEqual", "Greater", "GreaterEqual", "Equal", "NotEqual"}
+    | {"LogicalAnd", "LogicalOr", "LogicalXor", "LogicalNot"}
+)
+"""Taken in integers only where two tensors meet: with a constant they are fused into their
+producer."""
+
+CONVOLUTIONS = frozenset(
+    {"Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData"}
+)
+LINEAR = CONVOLUTIONS | {"MatMul"}
+RECURRENT = frozenset({"LSTMSequence", "GRUSequence"})
+
+CHANNEL_AXES = {
+    "Convolution": (0,),
+    "GroupConvolution": (0, 1),
+    "ConvolutionBackpropData": (1,),
+    "GroupConvolutionBackpropData": (0, 2),
+    "LSTMSequence": (1,),
+    "GRUSequence": (1,),
+    "Gather": (0,),
+}
+"""Axes of the weights that keep their own range: output channels, and the group where there is one.
+Source: OpenVINO's operation set (layout of each operation's weights). MatMul: see `matmul_axes`."""
+
+WEIGHT_PORTS = {"LSTMSequence": (4, 5), "GRUSequence": (3, 4), "Gather": (0,)}
+"""Weights W and R (initial states and biases stay in floating point); all others: ports 0 and 1."""
+
+ACTIVATION_PORTS = {"LSTMSequence": (0,), "GRUSequence": (0,), "ScaledDotProductAttention": (0, 1)}
+"""Ports that are quantized, where not every one is. The values of attention stay in floating
+point."""
+
+GATES = {"LSTMSequence": 4, "GRUSequence": 3}
+"""Gates of a recurrent cell, whose weights stand one behind the other on the channel axis. All
+gates of a hidden unit share one scale, and so do W and R (`unified_scales` of the descriptor):
+OpenVINO's CPU plugin keeps one set of scales per cell and orders gates differently from the
+weights (measured with 2026.4.1)."""
+
+HIDDEN_STATE = (-1.0, 1.0)
+"""What the input's range of a recurrent cell has to hold: the hidden state is quantized by the same
+parameters, and is a product of a sigmoid and a hyperbolic tangent."""
+
+FIRST_PORT_ONLY = frozenset(
+    {
+        "AvgPool",
+        "AdaptiveAvgPool",
+        "ReduceMean",
+        "ReduceSum",
+        "ReduceL2",
+        "MVN",
+        "NormalizeL2",
+        "Interpolate",
+    }
+    | {"GroupNormalization", "BatchNormInference", "Sqrt"}
+)
+
+MULTI_INPUT_PASSTHROUGH = {"Concat": None, "ScatterUpdate": (0, 2), "ScatterNDUpdate": (0, 2)}
+"""Pass-through operations that mix several tensors (None: all ports), so all of them are
+quantized."""
+
+CHANNEL_KEEPING = frozenset({"MaxPool", "AdaptiveMaxPool"})
+"""Pass-through operations below which axis 1 is still the same channels."""
+
+NONNEGATIVE = frozenset(
+    {"Relu", "Sigmoid", "HSigmoid", "HardSigmoid", "Softmax", "SoftPlus", "Abs"}
+)
+"""Operations whose results are never below zero."""
+
+TRANSFORMER_FLOAT = frozenset(
+    {"Add", "Power", "Squeeze", "Subtract", "AvgPool", "ReduceMean", "ReduceL2", "ReduceSum"}
+    | {
+        "SquaredDifference",
+        "MVN",
+        "GroupNormalization",
+        "BatchNormInference",
+        "Divide",
+        "Sqrt",
+        "Maximum",
+    }
+    | {"Greater", "GreaterEqual", "Less", "LessEqual", "Equal", "NotEqual", "Multiply"}
+)
+"""Kept in floating point under `model_type: transformer`.
+Source: NNCF 3.4.0 and POT 2023.0, their lists of types for transformers."""
+
+
+def is_nonnegative(op: Op) -> bool:
+    """Whether an operation's results can't be below zero, so that no minimum has to be measured."""
+    if op.type == "Clamp":
+        return float(attributes(op)["min"]) >= 0
+    return op.type in NONNEGATIVE
+
+
+def descriptor_type(graph: Graph, op: Op) -> str:
+    """The name under which descriptors list an operation."""
+    if op.type == "GroupConvolution" and _is_depthwise(graph, op):
+        return DEPTHWISE
+    if op.type == "Gather" and graph.is_constant(op.inputs[0]) and graph.is_real(op.inputs[0]):
+        return EMBEDDING
+    return op.type
+
+
+def _is_depthwise(graph: Graph, op: Op) -> bool:
+    """Groups = input channels > 1. Weights are [groups, out / groups, in / groups, *kernel]."""
+    shape = graph.shape(op.inputs[1])
+    return shape is not None and shape[0] is not None and shape[0] > 1 and shape[2] == 1
+
+
+def activation_ports(op: Op) -> tuple[int, ...]:
+    """The ports of a quantizable operation that can take quantized activations."""
+    if op.type in FIRST_PORT_ONLY:
+        return (0,)
+    if op.type in LINEAR:
+        return (0, 1)
+    return ACTIVATION_PORTS.get(op.type, tuple(range(len(op.inputs))))
+
+
+def weight_ports(op: Op) -> tuple[int, ...]:
+    """The ports of a quantizable operation that can take quantized constants."""
+    return WEIGHT_PORTS.get(op.type, (0, 1) if op.type in LINEAR else ())
+
+
+def channel_axes(op: Op, port: int, rank: int) -> tuple[int, ...]:
+    """The axes of the weights at `port` that keep their own range."""
+    return matmul_axes(op, port, rank) if op.type == "MatMul" else CHANNEL_AXES[op.type]
+
+
+def matmul_axes(op: Op, port: int, rank: int) -> tuple[int, ...]:
+    """All axes of a MatMul's constant but the one that is summed over; none for a vector."""
+    if rank < 2:
+        return ()
+    kept = attributes(op)
+    summed = (
+        rank - 1
+        if (port == 1) == bool(kept["transpose_b" if port else "transpose_a"])
+        else rank - 2
+    )
+    return tuple(axis for axis in range(rank) if axis != summed)
+
+
+def is_value_preserving(op: Op) -> bool:
+    """Whether an Interpolate only repeats values, so that quantized tensors flow through it."""
+    return op.type == "Interpolate" and attributes(op).get("mode") == "nearest"

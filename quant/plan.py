@@ -1,0 +1,186 @@
+"""QuantPlan: everything that does not depend on data, resolved for one model and one target.
+
+All values are frozen and refer to operations by name, so a plan can be printed, compared and
+stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from quant.parameters import Aggregator, Estimator, SaturationFix
+from quant.runtime import ov
+from quant.scheme import Scheme
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TensorRef:
+    """Output `port` of the operation named `op`."""
+
+    op: str
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PortRef:
+    """Input `port` of the operation named `op`."""
+
+    op: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """How one side of a range is estimated, with no default left open."""
+
+    type: Estimator
+    aggregator: Aggregator
+    outlier_prob: float | None = None
+    clipping_value: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimators:
+    """Both sides of a range."""
+
+    min: Side
+    max: Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subset:
+    """Which samples a step's statistics are taken from: all, the first `size`, or a seeded draw."""
+
+    size: int | None = None
+    shuffle: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivationQuantizer:
+    """One FakeQuantize on a tensor, for the input ports that read it from then on.
+
+    `operations`: those executed in integers because of it. `channels`: the channel count where the
+    scheme is per channel (channel axis 1). `group`: quantizers of one group share one range.
+    `covers`: values that the range must hold whatever the data. `is_smoothed`: SmoothQuant may
+    scale the tensor's channels first.
+    """
+
+    name: str
+    tensor: TensorRef
+    consumers: tuple[PortRef, ...]
+    operations: tuple[str, ...]
+    scheme: Scheme
+    estimators: Estimators
+    channels: int | None = None
+    group: str | None = None
+    covers: tuple[float, float] | None = None
+    is_smoothed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightQuantizer:
+    """One quantized constant, for the input ports that read it.
+
+    `channel_axes`: axes that keep their own range. `group`: constants of one group share their
+    ranges. `gates`: as many equal parts of the channels share their ranges. `is_first_layer`,
+    `is_saturable`: whether `saturation_fix` first_layer, or all, halves its range.
+    """
+
+    name: str
+    constant: str
+    consumers: tuple[PortRef, ...]
+    scheme: Scheme
+    channel_axes: tuple[int, ...]
+    estimators: Estimators
+    group: str | None = None
+    gates: int = 1
+    is_first_layer: bool = False
+    is_saturable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MinMaxPlan:
+    """What MinMaxQuantization will insert."""
+
+    subset: Subset
+    saturation_fix: SaturationFix
+    activations: tuple[ActivationQuantizer, ...]
+    weights: tuple[WeightQuantizer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BiasSite:
+    """An operation whose bias gets corrected: its input tensor, and the axis of the input's
+    channels."""
+
+    operation: str
+    tensor: TensorRef
+    channel_axis: int
+    channels: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FastBiasPlan:
+    """What FastBiasCorrection will correct."""
+
+    subset: Subset
+    threshold: float | None
+    sites: tuple[BiasSite, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmoothGroup:
+    """MatMuls that read one tensor through one quantizer, and the tensor's channels."""
+
+    quantizer: str
+    tensor: TensorRef
+    operations: tuple[str, ...]
+    channel_axis: int
+    channels: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmoothPlan:
+    """What SmoothQuant may smooth; `alphas` are the policy's candidates, besides none at all."""
+
+    subset: Subset
+    alphas: tuple[float, ...]
+    groups: tuple[SmoothGroup, ...]
+
+
+StepPlan = SmoothPlan | MinMaxPlan | FastBiasPlan
+
+
+class Status(StrEnum):
+    """What becomes of an operation."""
+
+    QUANTIZED = "quantized"
+    PASSTHROUGH = "passthrough"
+    FUSED = "fused"
+    FLOAT = "float"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationPlan:
+    """One operation's fate: the schemes of its inputs, or the reason why there are none."""
+
+    name: str
+    type: str
+    status: Status
+    activations: tuple[Scheme, ...] = ()
+    weights: Scheme | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantPlan:
+    """The resolved steps in order, and every operation's fate. `model` is the normalized model."""
+
+    target: str
+    step_names: tuple[str, ...]
+    steps: tuple[StepPlan, ...]
+    operations: tuple[OperationPlan, ...]
+    warnings: tuple[str, ...] = ()
+    model: ov.Model = field(compare=False, repr=False)

@@ -1,0 +1,34 @@
+"""OpenVINO, imported once for the whole project, with its telemetry stopped before the import.
+
+OpenVINO's converter reports each import and conversion through the package `openvino_telemetry`
+where it can be imported, and falls back to a stub where it can't. The entry below makes it take
+the stub.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+if "openvino" not in sys.modules:
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+import openvino as ov
+import openvino.opset13 as opset
+from openvino._offline_transformations import apply_moc_transformations
+
+F32: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32"}
+"""Compile options that hold a device to f32; a CPU's own default may be bf16."""
+
+_core: ov.Core | None = None
+
+
+def core() -> ov.Core:
+    """The process's one `ov.Core`: plugins load once, not once per compilation."""
+    global _core
+    if _core is None:
+        _core = ov.Core()
+    return _core
+
+
+__all__ = ["F32", "apply_moc_transformations", "core", "opset", "ov"]

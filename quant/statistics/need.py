@@ -1,0 +1,62 @@
+"""What a step wants to know of a tensor, and the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.parameters import Aggregator
+from quant.plan import Subset, TensorRef
+
+Array = NDArray[Any]
+
+
+class Reduction(StrEnum):
+    """What is taken of one sample's tensor."""
+
+    MIN = "min"
+    MAX = "max"
+    ABS_MAX = "abs_max"
+    MEAN = "mean"
+    MEAN_SQUARE = "mean_square"
+    LOW_QUANTILE = "low_quantile"
+    HIGH_QUANTILE = "high_quantile"
+    ABS_QUANTILE = "abs_quantile"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """One statistic.
+
+    `channel_axis`: the axis whose `channels` entries keep their own value; None: one value for the
+    tensor. `outlier_prob`: the share that a quantile leaves outside, on its own side.
+    """
+
+    tensor: TensorRef
+    reduction: Reduction
+    aggregator: Aggregator
+    subset: Subset
+    channel_axis: int | None = None
+    channels: int = 1
+    outlier_prob: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """The answers: for each need an array `[channels]` of f64, and how many samples they come from.
+
+    `replaced`: answers that a step has changed for one operation, by its name and the need.
+    """
+
+    values: Mapping[Need, NDArray[np.float64]]
+    sample_count: int
+    replaced: Mapping[tuple[str, Need], NDArray[np.float64]] = field(default_factory=dict)
+
+    def of(self, need: Need, operation: str) -> NDArray[np.float64]:
+        """The answer as the named operation sees the tensor."""
+        return self.replaced.get((operation, need), self.values[need])

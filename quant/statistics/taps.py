@@ -1,0 +1,154 @@
+"""The calibration model: the model with reductions at the tensors of interest and one output.
+
+All reduced values of a sample leave the graph as one f32 vector, so that no Python object is made
+per statistic and sample. A slot is a piece of that vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from quant.parameters import Aggregator
+from quant.placement.tables import NONNEGATIVE
+from quant.runtime import opset, ov
+from quant.statistics.need import Need, Reduction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tap:
+    """One reduction in the graph: a need without its aggregator and subset."""
+
+    op: str
+    port: int
+    reduction: Reduction
+    channel_axis: int | None
+    channels: int
+    outlier_prob: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Where each tap's values stand in the vector; taps that are known to be zero have none."""
+
+    slots: dict[Tap, slice]
+    zeros: frozenset[Tap]
+    length: int
+
+
+def tap(need: Need, reduction: Reduction) -> Tap:
+    """The tap that serves a need through a reduction."""
+    return Tap(
+        op=need.tensor.op,
+        port=need.tensor.port,
+        reduction=reduction,
+        channel_axis=need.channel_axis,
+        channels=need.channels,
+        outlier_prob=need.outlier_prob,
+    )
+
+
+def taps(need: Need) -> tuple[Tap, ...]:
+    """The taps that a need lives on: a largest magnitude follows from minimum and maximum."""
+    if need.reduction is Reduction.ABS_MAX:
+        return tap(need, Reduction.MIN), tap(need, Reduction.MAX)
+    return (tap(need, need.reduction),)
+
+
+def calibration_model(model: ov.Model, needs: Iterable[Need]) -> tuple[ov.Model, Layout]:
+    """A clone of the model whose only output is the vector of all taps' values, and its layout.
+
+    Operations that no tap depends on are not executed.
+    """
+    clone = model.clone()
+    nodes = {node.get_friendly_name(): node for node in clone.get_ordered_ops()}
+    wanted = dict.fromkeys(each for need in needs for each in taps(need))
+    zeros = frozenset(
+        each
+        for each in wanted
+        if each.reduction is Reduction.MIN and nodes[each.op].get_type_name() in NONNEGATIVE
+    )
+    slots: dict[Tap, slice] = {}
+    parts, start = [], 0
+    for each in wanted:
+        if each not in zeros:
+            parts.append(_reduced(nodes[each.op].output(each.port), each))
+            slots[each] = slice(start, start + each.channels)
+            start += each.channels
+    layout = Layout(slots=slots, zeros=zeros, length=start)
+    if not parts:
+        return clone, layout
+    result = opset.result(opset.concat(parts, 0))
+    return ov.Model([result], clone.get_sinks(), clone.get_parameters(), "calibration"), layout
+
+
+def _reduced(tensor: ov.Output, tap: Tap) -> ov.Node:
+    """The tap's values as a vector of `channels` f32 numbers."""
+    if tap.reduction in (Reduction.LOW_QUANTILE, Reduction.HIGH_QUANTILE, Reduction.ABS_QUANTILE):
+        values = _quantile(tensor, tap)
+    else:
+        reduce = _REDUCE[tap.reduction]
+        rank = tensor.get_partial_shape().rank.get_length()
+        axes = [axis for axis in range(rank) if axis != _axis(tap, rank)]
+        if tap.reduction is Reduction.MEAN_SQUARE:
+            tensor = opset.multiply(tensor, tensor).output(0)
+        values = reduce(tensor, np.array(axes, dtype=np.int64), keep_dims=False) if axes else tensor
+    flat = opset.reshape(values, np.array([-1], dtype=np.int64), special_zero=False)
+    return flat if tensor.get_element_type() == ov.Type.f32 else opset.convert(flat, "f32")
+
+
+_REDUCE = {
+    Reduction.MIN: opset.reduce_min,
+    Reduction.MAX: opset.reduce_max,
+    Reduction.MEAN: opset.reduce_mean,
+    Reduction.MEAN_SQUARE: opset.reduce_mean,
+}
+
+
+def _axis(tap: Tap, rank: int) -> int | None:
+    return None if tap.channel_axis is None else tap.channel_axis % rank
+
+
+def _quantile(tensor: ov.Output, tap: Tap) -> ov.Node:
+    """The linearly interpolated quantile, from the largest (or smallest) values that TopK finds.
+
+    With n values in order from the outside in, the quantile stands at position (n - 1) *
+    outlier_prob.
+    """
+    assert tap.outlier_prob is not None
+    rows = _rows(tensor, tap)
+    if tap.reduction is Reduction.ABS_QUANTILE:
+        rows = opset.absolute(rows)
+    count = opset.gather(opset.shape_of(rows, "i64"), _int(1), _int(0))
+    last = opset.subtract(count, _int(1))
+    position = opset.multiply(
+        opset.convert(last, "f64"), opset.constant(np.float64(tap.outlier_prob))
+    )
+    outer = opset.convert(opset.floor(position), "i64")
+    inner = opset.minimum(opset.add(outer, _int(1)), last)
+    mode = "min" if tap.reduction is Reduction.LOW_QUANTILE else "max"
+    found = opset.topk(rows, opset.add(inner, _int(1)), 1, mode, "value").output(0)
+    low, high = opset.gather(found, outer, _int(1)), opset.gather(found, inner, _int(1))
+    share = opset.convert(opset.subtract(position, opset.floor(position)), "f32")
+    return opset.add(low, opset.multiply(opset.subtract(high, low), share))
+
+
+def _rows(tensor: ov.Output, tap: Tap) -> ov.Node:
+    """The tensor as `[channels, values]` in f32."""
+    rank = tensor.get_partial_shape().rank.get_length()
+    axis = _axis(tap, rank)
+    if axis is not None and axis != 0:
+        order = [axis, *(i for i in range(rank) if i != axis)]
+        tensor = opset.transpose(tensor, np.array(order, dtype=np.int64)).output(0)
+    rows = opset.reshape(tensor, np.array([tap.channels, -1], dtype=np.int64), special_zero=False)
+    return rows if tensor.get_element_type() == ov.Type.f32 else opset.convert(rows, "f32")
+
+
+def _int(value: int) -> ov.Node:
+    return opset.constant(np.int64(value))
+
+
+ONLINE = frozenset({Aggregator.MEAN, Aggregator.MAX, Aggregator.MIN})
+"""Aggregators that need no sample's value again."""

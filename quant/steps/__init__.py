@@ -1,0 +1,1 @@
+"""The algorithm steps: one file each, listed in `table`."""

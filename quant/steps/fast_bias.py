@@ -1,0 +1,210 @@
+"""FastBiasCorrection: takes back the mean error that quantized weights put on each output channel.
+
+In closed form from the input's per-channel means: with W the weights and Wq the quantized ones,
+the mean of the output moves by sum over input channels c and taps k of (W - Wq)[o, c, k] *
+mean[c] * share[k], where share[k] is the share of output positions whose tap k lies inside the
+input. Unlike POT and NNCF: no inference per layer, borders are taken exactly, and depthwise,
+transposed and bias-less layers are covered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.fake_quantize import quantize
+from quant.graph import Graph, Op, attributes
+from quant.parameters import Aggregator, FastBiasParameters
+from quant.placement.tables import CONVOLUTIONS, LINEAR
+from quant.plan import BiasSite, FastBiasPlan, MinMaxPlan, Subset, TensorRef
+from quant.runtime import opset, ov
+from quant.statistics.need import Need, Reduction, Statistics
+from quant.work import Work
+
+Array = NDArray[Any]
+
+
+def plan(graph: Graph, parameters: FastBiasParameters, quantization: MinMaxPlan) -> FastBiasPlan:
+    """The operations with quantized weights whose input channels are known."""
+    quantized = [port for each in quantization.weights for port in each.consumers]
+    sites = [_site(graph, graph.by_name[port.op]) for port in quantized if port.port == 1]
+    return FastBiasPlan(
+        subset=Subset(
+            size=parameters.stat_subset_size, shuffle=parameters.shuffle_data, seed=parameters.seed
+        ),
+        threshold=parameters.threshold,
+        sites=tuple(site for site in sites if site is not None),
+    )
+
+
+def _site(graph: Graph, op: Op) -> BiasSite | None:
+    weights = graph.shape(op.inputs[1])
+    rank = graph.op(op.inputs[0]).ranks[op.inputs[0].port]
+    if op.type not in LINEAR or weights is None or rank is None:
+        return None
+    if op.type == "MatMul":
+        kept = attributes(op)
+        if len(weights) != 2 or rank < 2:
+            return None
+        channels = weights[1 if kept["transpose_b"] else 0]
+        axis = rank - 2 if kept["transpose_a"] else rank - 1
+    else:
+        channels, axis = _input_channels(op.type, weights), 1
+    assert channels is not None  # constants have static shapes
+    tensor = TensorRef(graph.op(op.inputs[0]).name, op.inputs[0].port)
+    return BiasSite(operation=op.name, tensor=tensor, channel_axis=axis, channels=channels)
+
+
+def _input_channels(kind: str, weights: tuple[int | None, ...]) -> int:
+    """Input channels of a convolution from its weights' shape."""
+    sizes = [size or 0 for size in weights]
+    return {
+        "Convolution": sizes[1],
+        "ConvolutionBackpropData": sizes[0],
+        "GroupConvolution": sizes[0] * sizes[2],
+        "GroupConvolutionBackpropData": sizes[0] * sizes[1],
+    }[kind]
+
+
+def needs(plan: FastBiasPlan) -> Iterable[Need]:
+    """The per-channel mean of every corrected operation's input."""
+    return (_need(plan, site) for site in plan.sites)
+
+
+def _need(plan: FastBiasPlan, site: BiasSite) -> Need:
+    return Need(
+        tensor=site.tensor,
+        reduction=Reduction.MEAN,
+        aggregator=Aggregator.MEAN,
+        subset=plan.subset,
+        channel_axis=site.channel_axis,
+        channels=site.channels,
+    )
+
+
+def apply(work: Work, plan: FastBiasPlan, statistics: Statistics) -> None:
+    """Adds each operation's shift to its bias; one is made where there is none."""
+    for site in plan.sites:
+        node = work.nodes[site.operation]
+        quantizer = node.input_value(1).get_node()
+        weights = quantizer.input_value(0).get_node().data
+        error = weights - quantize(weights, work.levels[quantizer.get_friendly_name()])
+        shift = shift_of(node, error, statistics.of(_need(plan, site), site.operation))
+        _add(work, node, shift.astype(np.float32), plan.threshold)
+
+
+def shift_of(node: ov.Node, error: Array, means: Array) -> Array:
+    """The shift `[C_out]` of a linear operation's output under an error of its weights.
+
+    Args:
+        node: a convolution of any kind, or a MatMul.
+        error: what is added to the weights, in their layout.
+        means: mean of each input channel, `[C_in]`.
+    """
+    kind = node.get_type_name()
+    if kind == "MatMul":
+        return np.asarray(
+            np.matmul(error if node.get_attributes()["transpose_b"] else error.T, means)
+        )
+    spatial = error.ndim - (3 if kind.startswith("Group") else 2)
+    for axis in range(spatial - 1, -1, -1):
+        error = error @ tap_shares(node, axis, error.shape[-1])
+    if kind.startswith("Group"):
+        layout = "goi,gi->go" if kind == "GroupConvolution" else "gio,gi->go"
+        grouped = np.einsum(layout, error, means.reshape(len(error), -1))
+        return np.asarray(grouped).reshape(-1)
+    return np.asarray(np.matmul(error if kind == "Convolution" else error.T, means))
+
+
+def tap_shares(node: ov.Node, axis: int, kernel: int) -> Array:
+    """Along one spatial axis, the share of output positions that each kernel tap reaches from
+    inside the input.
+
+    For a transposed convolution: the share of output positions that each tap contributes to. Ones
+    where the sizes are dynamic.
+    """
+    attributes = node.get_attributes()
+    source = node.input(0).get_partial_shape()[2 + axis]
+    result = node.output(0).get_partial_shape()[2 + axis]
+    if source.is_dynamic or result.is_dynamic:
+        return np.ones(kernel)
+    stride, dilation = attributes["strides"][axis], attributes["dilations"][axis]
+    pad = attributes["pads_begin"][axis]
+    inside, outside = source.get_length(), result.get_length()
+    steps, bound = (outside, inside) if not _is_transposed(node) else (inside, outside)
+    positions = np.arange(steps)[:, None] * stride - pad + np.arange(kernel)[None] * dilation
+    return np.asarray(((positions >= 0) & (positions < bound)).mean(axis=0) * steps / outside)
+
+
+def _is_transposed(node: ov.Node) -> bool:
+    return node.get_type_name() in CONVOLUTIONS and "Backprop" in node.get_type_name()
+
+
+def _add(work: Work, node: ov.Node, shift: Array, threshold: float | None) -> None:
+    name = node.get_friendly_name()
+    found = _bias(node, len(shift))
+    if found is not None and threshold is not None and _exceeds(shift, found[1], threshold):
+        work.notes[name] = f"bias not corrected: its shift exceeds {threshold} times the bias"
+        return
+    if found is None:
+        _make_bias(work, node, shift)
+    else:
+        add, bias = found
+        changed = opset.constant(
+            (bias.data + shift.reshape(_shape(node, bias.data.ndim))).astype(bias.data.dtype)
+        )
+        changed.set_friendly_name(bias.get_friendly_name())
+        port = 1 if add.input_value(1).get_node().get_name() == bias.get_name() else 0
+        add.input(port).replace_source_output(changed.output(0))
+    work.bias_shifts[name] = float(np.abs(shift).max(initial=0))
+
+
+def _exceeds(shift: Array, bias: Any, threshold: float) -> bool:
+    values = np.broadcast_to(bias.data.reshape(-1), shift.shape)
+    known = values != 0
+    return bool((np.abs(shift[known]) > threshold * np.abs(values[known])).any())
+
+
+def _bias(node: ov.Node, channels: int) -> tuple[ov.Node, Any] | None:
+    """The Add of a constant that alone reads the operation's output, with that constant."""
+    readers = list(node.output(0).get_target_inputs())
+    if len(readers) != 1 or readers[0].get_node().get_type_name() != "Add":
+        return None
+    add = readers[0].get_node()
+    constant = add.input_value(1 - readers[0].get_index()).get_node()
+    if constant.get_type_name() != "Constant":
+        return None
+    shape = tuple(constant.data.shape)
+    wanted = _shape(node, len(shape))
+    full = tuple(channels if size == -1 else 1 for size in wanted)
+    return (add, constant) if len(shape) >= len(_tail(node)) and shape == full else None
+
+
+def _tail(node: ov.Node) -> list[int]:
+    """The shape of a bias from its channel axis on."""
+    rank = node.output(0).get_partial_shape().rank.get_length()
+    return [-1] if node.get_type_name() == "MatMul" else [-1] + [1] * (rank - 2)
+
+
+def _shape(node: ov.Node, rank: int) -> list[int]:
+    """The shape of a bias of the given rank: -1 on the channel axis, 1 elsewhere."""
+    tail = _tail(node)
+    return [1] * (rank - len(tail)) + tail
+
+
+def _make_bias(work: Work, node: ov.Node, shift: Array) -> None:
+    output = node.output(0)
+    readers = list(output.get_target_inputs())
+    names = output.get_names()
+    rank = output.get_partial_shape().rank.get_length()
+    kind = output.get_element_type().to_dtype()
+    add = opset.add(node, opset.constant(shift.reshape(_shape(node, rank)).astype(kind)))
+    add.set_friendly_name(f"{node.get_friendly_name()}/corrected_bias")
+    for reader in readers:
+        reader.replace_source_output(add.output(0))
+    if any(reader.get_node().get_type_name() == "Result" for reader in readers):
+        output.set_names(set())
+        add.output(0).set_names(names)

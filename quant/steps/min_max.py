@@ -1,0 +1,213 @@
+"""MinMaxQuantization: FakeQuantize operations where the target executes integers, ranged by
+statistics."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.fake_quantize import Levels, activation_levels, weight_levels
+from quant.graph import Graph, Port
+from quant.isa import saturates
+from quant.parameters import Estimator, MinMaxParameters, SaturationFix
+from quant.placement.place import place
+from quant.plan import (
+    ActivationQuantizer,
+    Estimators,
+    MinMaxPlan,
+    OperationPlan,
+    Side,
+    Subset,
+    WeightQuantizer,
+)
+from quant.runtime import opset
+from quant.scheme import Granularity
+from quant.statistics.need import Need, Reduction, Statistics
+from quant.target import Target
+from quant.work import Work
+
+Array = NDArray[Any]
+Ranges = dict[str, tuple[Array, Array]]
+
+_REDUCTIONS = {
+    Estimator.MIN: Reduction.MIN,
+    Estimator.MAX: Reduction.MAX,
+    Estimator.ABS_MAX: Reduction.ABS_MAX,
+    Estimator.ABS_QUANTILE: Reduction.ABS_QUANTILE,
+}
+
+
+def plan(
+    graph: Graph,
+    parameters: MinMaxParameters,
+    target: Target,
+    step: int,
+    smoothed: frozenset[Port] = frozenset(),
+) -> tuple[MinMaxPlan, tuple[OperationPlan, ...]]:
+    """What will be inserted, and every operation's fate."""
+    placement = place(graph, parameters, target, step, smoothed)
+    fix = parameters.saturation_fix
+    if target.device != "CPU" and fix is SaturationFix.AUTO:
+        fix = SaturationFix.NO
+    subset = Subset(
+        size=parameters.stat_subset_size, shuffle=parameters.shuffle_data, seed=parameters.seed
+    )
+    found = MinMaxPlan(
+        subset=subset,
+        saturation_fix=fix,
+        activations=placement.activations,
+        weights=placement.weights,
+    )
+    return found, placement.operations
+
+
+def needs(plan: MinMaxPlan) -> Iterable[Need]:
+    """Both sides of every activation quantizer's range; constants are read without inference."""
+    for quantizer in plan.activations:
+        yield _need(plan, quantizer, quantizer.estimators.min, is_low=True)
+        yield _need(plan, quantizer, quantizer.estimators.max, is_low=False)
+
+
+def _need(plan: MinMaxPlan, quantizer: ActivationQuantizer, side: Side, *, is_low: bool) -> Need:
+    per_channel = quantizer.scheme.granularity is Granularity.PERCHANNEL
+    quantile = Reduction.LOW_QUANTILE if is_low else Reduction.HIGH_QUANTILE
+    return Need(
+        tensor=quantizer.tensor,
+        reduction=_REDUCTIONS.get(side.type, quantile),
+        aggregator=side.aggregator,
+        subset=plan.subset,
+        channel_axis=1 if per_channel else None,
+        channels=quantizer.channels or 1,
+        outlier_prob=side.outlier_prob,
+    )
+
+
+def apply(work: Work, plan: MinMaxPlan, statistics: Statistics) -> None:
+    """Inserts the FakeQuantize operations and records their levels."""
+    fix = plan.saturation_fix
+    if fix is SaturationFix.AUTO:
+        fix = SaturationFix.FIRST_LAYER if saturates() else SaturationFix.NO
+    work.outcomes["saturation_fix"] = str(fix)
+    weights = _weight_ranges(plan, work)
+    for quantizer in plan.weights:
+        levels = weight_levels(
+            quantizer.scheme,
+            *weights[quantizer.group or quantizer.name],
+            is_half_range=_is_halved(quantizer, fix),
+        )
+        _insert(work, quantizer, levels)
+    ranges = _ranges(plan, statistics)
+    for activation in plan.activations:
+        levels = activation_levels(activation.scheme, *ranges[activation.group or activation.name])
+        _insert(work, activation, _shaped(levels, activation, work))
+
+
+def _ranges(plan: MinMaxPlan, statistics: Statistics) -> Ranges:
+    """Low and high per group, or per quantizer that has none: the widest of the members'."""
+    found: Ranges = {}
+    for quantizer in plan.activations:
+        sides, reader = quantizer.estimators, quantizer.operations[0]
+        low = statistics.of(_need(plan, quantizer, sides.min, is_low=True), reader)
+        high = statistics.of(_need(plan, quantizer, sides.max, is_low=False), reader)
+        low, high = _clipped(low, high, sides)
+        if quantizer.covers is not None:
+            low, high = np.minimum(low, quantizer.covers[0]), np.maximum(high, quantizer.covers[1])
+        _widen(found, quantizer.group or quantizer.name, low, high)
+    return found
+
+
+def _widen(found: Ranges, key: str, low: Array, high: Array) -> None:
+    if key in found:
+        low, high = np.minimum(low, found[key][0]), np.maximum(high, found[key][1])
+    found[key] = low, high
+
+
+def _clipped(low: Array, high: Array, sides: Estimators) -> tuple[Array, Array]:
+    """The range cut at the clipping values, before it is mirrored or aligned."""
+    if sides.min.clipping_value is not None:
+        low = np.maximum(low, sides.min.clipping_value)
+    if sides.max.clipping_value is not None:
+        high = np.minimum(high, sides.max.clipping_value)
+    return low, high
+
+
+def _shaped(levels: Levels, quantizer: ActivationQuantizer, work: Work) -> Levels:
+    """The levels as scalars, or `[1, C, 1, ..]` where they are per channel."""
+    shape: list[int] = []
+    if quantizer.scheme.granularity is Granularity.PERCHANNEL:
+        source = work.nodes[quantizer.tensor.op].output(quantizer.tensor.port)
+        shape = [1, -1] + [1] * (source.get_partial_shape().rank.get_length() - 2)
+    return dataclasses.replace(
+        levels, low=levels.low.reshape(shape), high=levels.high.reshape(shape)
+    )
+
+
+def _weight_ranges(plan: MinMaxPlan, work: Work) -> Ranges:
+    """Low and high of the constants per group, or per quantizer that has none."""
+    found: Ranges = {}
+    for quantizer in plan.weights:
+        low, high = constant_range(quantizer, work.nodes[quantizer.constant].data)
+        _widen(found, quantizer.group or quantizer.name, low, high)
+    return found
+
+
+def constant_range(quantizer: WeightQuantizer, weights: Array) -> tuple[Array, Array]:
+    """The range of a constant, with the channel axes kept: `[O, 1, 1, 1]` for a convolution's."""
+    axes = tuple(axis for axis in range(weights.ndim) if axis not in quantizer.channel_axes)
+    sides = quantizer.estimators
+    low = _estimate(weights, sides.min, axes, is_low=True)
+    high = _estimate(weights, sides.max, axes, is_low=False)
+    if quantizer.gates > 1 and quantizer.channel_axes:
+        low = _across_gates(low, quantizer, np.min)
+        high = _across_gates(high, quantizer, np.max)
+    return _clipped(low, high, sides)
+
+
+def _across_gates(
+    values: Array, quantizer: WeightQuantizer, extreme: Callable[..., Array]
+) -> Array:
+    """The widest of the gates for all of them, where the channel axis holds one gate after the
+    other."""
+    axis = quantizer.channel_axes[0]
+    split = np.stack(np.split(values, quantizer.gates, axis=axis))
+    return np.concatenate([extreme(split, axis=0)] * quantizer.gates, axis=axis)
+
+
+def _is_halved(quantizer: WeightQuantizer, fix: SaturationFix) -> bool:
+    return (fix is SaturationFix.ALL and quantizer.is_saturable) or (
+        fix is SaturationFix.FIRST_LAYER and quantizer.is_first_layer
+    )
+
+
+def _estimate(weights: Array, side: Side, axes: tuple[int, ...], *, is_low: bool) -> Array:
+    """One side of the range of constants over the given axes, which stay with size 1."""
+    if side.outlier_prob is not None:
+        values = np.abs(weights) if side.type is Estimator.ABS_QUANTILE else weights
+        share = side.outlier_prob if is_low else 1 - side.outlier_prob
+        return np.quantile(values, share, axis=axes, keepdims=True)
+    low, high = np.min(weights, axis=axes, keepdims=True), np.max(weights, axis=axes, keepdims=True)
+    if side.type is Estimator.ABS_MAX:
+        return np.asarray(np.maximum(np.abs(low), np.abs(high)))
+    return np.asarray(low if side.type is Estimator.MIN else high)
+
+
+def _insert(work: Work, quantizer: ActivationQuantizer | WeightQuantizer, levels: Levels) -> None:
+    """Puts one FakeQuantize between a tensor and the input ports that are to read it."""
+    ports = [work.nodes[port.op].input(port.port) for port in quantizer.consumers]
+    source = ports[0].get_source_output()
+    kind = source.get_element_type().to_dtype()
+    low, high = opset.constant(levels.low.astype(kind)), opset.constant(levels.high.astype(kind))
+    ends = [low, high]
+    if quantizer.name in work.scales:
+        scale = work.scales[quantizer.name]
+        ends = [opset.constant((end * scale).astype(kind)) for end in (levels.low, levels.high)]
+    node = opset.fake_quantize(source, *ends, low, high, levels.levels)
+    node.set_friendly_name(quantizer.name)
+    for port in ports:
+        port.replace_source_output(node.output(0))
+    work.nodes[quantizer.name] = node
+    work.levels[quantizer.name] = levels

@@ -1,0 +1,236 @@
+"""SmoothQuant: moves the spread between channels from activations into the weights that read them.
+
+Where MatMuls read one tensor, channel c of it is divided by s[c] and row c of their weights
+multiplied by it, with s = a^alpha / w^(1 - alpha) of the largest magnitudes a of the channel and
+w of its weights.
+Source: Xiao et al. 2023, "SmoothQuant", equation 4. Alpha is chosen per group from the
+statistics: the one with the least expected noise at the MatMuls' outputs, or none where no alpha
+lowers it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.graph import Graph, Op, Port, attributes
+from quant.parameters import Aggregator, SmoothParameters
+from quant.plan import ActivationQuantizer, MinMaxPlan, SmoothGroup, SmoothPlan, Subset, TensorRef
+from quant.runtime import opset
+from quant.statistics.need import Need, Reduction, Statistics
+from quant.work import Work
+
+Array = NDArray[Any]
+
+ALPHAS = (0.15, 0.25, 0.35, 0.5, 0.65, 0.75, 0.85, 0.95)
+"""Candidates for alpha. Source: the range that NNCF 3.4.0 and the paper search."""
+
+_SMALLEST = 1e-5
+"""Floor of magnitudes, so that dead channels have a finite scale. Source: NNCF 3.4.0."""
+
+_LOW_QUANTILE = 0.1
+"""Scales below this quantile are raised to it. Source: NNCF 3.4.0."""
+
+
+def candidates(graph: Graph) -> frozenset[Port]:
+    """The activation ports of MatMuls with a matrix of weights that nothing else reads."""
+    return frozenset(Port(op.index, 0) for op in graph.ops if _is_smoothable(graph, op))
+
+
+def _is_smoothable(graph: Graph, op: Op) -> bool:
+    if (
+        op.type != "MatMul"
+        or not graph.is_constant(op.inputs[1])
+        or graph.is_constant(op.inputs[0])
+    ):
+        return False
+    weights = graph.shape(op.inputs[1])
+    rank = graph.op(op.inputs[0]).ranks[op.inputs[0].port]
+    is_matrix = weights is not None and len(weights) == 2 and rank is not None and rank >= 2
+    return (
+        is_matrix and not attributes(op)["transpose_a"] and len(graph.consumers(op.inputs[1])) == 1
+    )
+
+
+def plan(graph: Graph, parameters: SmoothParameters, quantization: MinMaxPlan) -> SmoothPlan:
+    """The groups of MatMuls, each on one tensor, that are quantized later."""
+    groups = [
+        _group(graph, quantizer.name, quantizer.operations)
+        for quantizer in quantization.activations
+        if quantizer.is_smoothed or _reads_directly(graph, quantizer)
+    ]
+    return SmoothPlan(
+        subset=Subset(
+            size=parameters.stat_subset_size, shuffle=parameters.shuffle_data, seed=parameters.seed
+        ),
+        alphas=ALPHAS if parameters.alpha is None else (parameters.alpha,),
+        groups=tuple(groups),
+    )
+
+
+def _reads_directly(graph: Graph, quantizer: ActivationQuantizer) -> bool:
+    """Whether convolutions with weights of their own are all that reads a per-tensor quantizer."""
+    if quantizer.group is not None or quantizer.channels is not None:
+        return False
+    ops = [graph.by_name[port.op] for port in quantizer.consumers]
+    return all(
+        op.type == "Convolution"
+        and graph.is_constant(op.inputs[1])
+        and len(graph.consumers(op.inputs[1])) == 1
+        for op in ops
+    )
+
+
+def _group(graph: Graph, quantizer: str, operations: tuple[str, ...]) -> SmoothGroup:
+    first = graph.by_name[operations[0]]
+    tensor = first.inputs[0]
+    rank = graph.op(tensor).ranks[tensor.port]
+    weights = graph.shape(first.inputs[1])
+    assert rank is not None
+    assert weights is not None
+    is_matmul = first.type == "MatMul"
+    channels = weights[0 if is_matmul and not attributes(first)["transpose_b"] else 1]
+    assert channels is not None  # constants have static shapes
+    return SmoothGroup(
+        quantizer=quantizer,
+        tensor=TensorRef(graph.op(tensor).name, tensor.port),
+        operations=operations,
+        channel_axis=rank - 1 if is_matmul else 1,
+        channels=channels,
+    )
+
+
+def needs(plan: SmoothPlan) -> Iterable[Need]:
+    """The extremes and the mean square of every channel of the groups' tensors."""
+    for group in plan.groups:
+        yield from (_need(plan, group, reduction) for reduction in _AGGREGATORS)
+
+
+_AGGREGATORS = {
+    Reduction.MIN: Aggregator.MIN,
+    Reduction.MAX: Aggregator.MAX,
+    Reduction.MEAN_SQUARE: Aggregator.MEAN,
+}
+
+
+def _need(plan: SmoothPlan, group: SmoothGroup, reduction: Reduction) -> Need:
+    return Need(
+        tensor=group.tensor,
+        reduction=reduction,
+        aggregator=_AGGREGATORS[reduction],
+        subset=plan.subset,
+        channel_axis=group.channel_axis,
+        channels=group.channels,
+    )
+
+
+def apply(work: Work, plan: SmoothPlan, statistics: Statistics) -> Statistics:
+    """Smooths each group where that lowers the noise; returns statistics as they are after it."""
+    replaced = dict(statistics.replaced)
+    for group in plan.groups:
+        low, high, energy = (statistics.values[_need(plan, group, each)] for each in _AGGREGATORS)
+        weights = [_rows(work, name) for name in group.operations]
+        alpha, scale = best_scale(np.maximum(-low, high), energy, weights, plan.alphas)
+        work.outcomes[f"smooth {group.quantizer}"] = "none" if alpha is None else f"alpha {alpha}"
+        if alpha is not None:
+            _absorb(work, group, scale)
+            replaced |= _smoothed(group, statistics.values, low / scale, high / scale, scale)
+    return Statistics(
+        values=statistics.values, sample_count=statistics.sample_count, replaced=replaced
+    )
+
+
+def best_scale(
+    peak: Array, energy: Array, weights: list[Array], alphas: tuple[float, ...]
+) -> tuple[float | None, Array]:
+    """The alpha with the least expected noise and its scales `[C]`; None and ones where none helps.
+
+    Args:
+        peak: largest magnitude of each channel, `[C]`.
+        energy: mean square of each channel, `[C]`.
+        weights: `[C_out, C, taps]` of every operation that reads the channels.
+    """
+    peak = np.maximum(peak, _SMALLEST)
+    largest = np.maximum(np.max([np.abs(w).max(axis=(0, 2)) for w in weights], axis=0), _SMALLEST)
+    found: tuple[float | None, Array] = (None, np.ones_like(peak))
+    least = _noise(peak, energy, weights, found[1])
+    for alpha in alphas:
+        scale = peak**alpha / largest ** (1 - alpha)
+        scale = np.maximum(scale, np.quantile(scale, _LOW_QUANTILE))
+        noise = _noise(peak, energy, weights, scale)
+        if noise < least:
+            least, found = noise, (alpha, scale)
+    return found
+
+
+def _noise(peak: Array, energy: Array, weights: list[Array], scale: Array) -> float:
+    """Expected squared error at the outputs, each rounding being uniform: a step's square over 12.
+
+    Activations: one step for the tensor, over 8 bits. Weights: one step per output channel.
+    """
+    step = (peak / scale).max() / 127
+    power = (energy / scale**2).sum()
+    total = 0.0
+    for w in weights:
+        scaled = w * scale[:, None]
+        total += step**2 * float(np.square(scaled).sum())
+        total += float(np.square(np.abs(scaled).max(axis=(1, 2)) / 127).sum()) * power * w.shape[2]
+    return total / 12
+
+
+def _rows(work: Work, name: str) -> Array:
+    """An operation's weights as `[C_out, C_in, taps]`."""
+    node = work.nodes[name]
+    weights: Array = node.input_value(1).get_node().data
+    if node.get_type_name() == "MatMul":
+        weights = weights if node.get_attributes()["transpose_b"] else weights.T
+    return weights.reshape(*weights.shape[:2], -1)
+
+
+def _absorb(work: Work, group: SmoothGroup, scale: Array) -> None:
+    """Multiplies the weights, and leaves the division to the quantizer: its input range is per
+    channel."""
+    rank = (
+        work.nodes[group.tensor.op].output(group.tensor.port).get_partial_shape().rank.get_length()
+    )
+    shape = [-1 if axis == group.channel_axis else 1 for axis in range(rank)]
+    work.scales[group.quantizer] = scale.reshape(shape)
+    for name in group.operations:
+        node = work.nodes[name]
+        constant = node.input_value(1).get_node()
+        axis = 1 if node.get_type_name() != "MatMul" or node.get_attributes()["transpose_b"] else 0
+        factor = scale.reshape([-1 if i == axis else 1 for i in range(constant.data.ndim)])
+        changed = opset.constant((constant.data * factor).astype(constant.data.dtype))
+        changed.set_friendly_name(constant.get_friendly_name())
+        node.input(1).replace_source_output(changed.output(0))
+        work.nodes[constant.get_friendly_name()] = changed
+
+
+def _smoothed(
+    group: SmoothGroup, values: Mapping[Need, Array], low: Array, high: Array, scale: Array
+) -> dict[tuple[str, Need], Array]:
+    """What later steps asked of the tensor, as it is after smoothing, for the group's operations.
+
+    Ranges become the extremes over the subset, whatever the aggregator: single samples' are not
+    known.
+    """
+    found: dict[tuple[str, Need], Array] = {}
+    for need, value in values.items():
+        if need.tensor != group.tensor:
+            continue
+        if need.reduction is Reduction.MEAN_SQUARE:
+            continue
+        if need.reduction is Reduction.MEAN:
+            new = value / scale
+        elif need.reduction in (Reduction.MIN, Reduction.LOW_QUANTILE):
+            new = low if need.channel_axis is not None else low.min(keepdims=True)
+        elif need.reduction in (Reduction.MAX, Reduction.HIGH_QUANTILE):
+            new = high if need.channel_axis is not None else high.max(keepdims=True)
+        else:
+            new = np.maximum(np.abs(low), np.abs(high))
+            new = new if need.channel_axis is not None else new.max(keepdims=True)
+        found |= {(name, need): new for name in group.operations}
+    return found

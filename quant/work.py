@@ -1,0 +1,37 @@
+"""The clone of the model that the steps change, and what they leave word of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+from quant.fake_quantize import Levels
+from quant.runtime import ov
+
+
+@dataclass(slots=True)
+class Work:
+    """Owned by one `apply`; nobody keeps it.
+
+    Attributes:
+        model: the clone.
+        nodes: its operations by name, and those that steps insert.
+        levels: per quantizer, its levels.
+        scales: per quantizer, what its channels are divided by on the way in.
+        bias_shifts: per corrected operation, the largest shift of its bias, in units of its output.
+        outcomes: per policy of the plan, what was decided.
+        notes: per operation, why a step left it alone.
+    """
+
+    model: ov.Model
+    nodes: dict[str, ov.Node] = field(init=False)
+    levels: dict[str, Levels] = field(default_factory=dict)
+    scales: dict[str, NDArray[Any]] = field(default_factory=dict)
+    bias_shifts: dict[str, float] = field(default_factory=dict)
+    outcomes: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.nodes = {node.get_friendly_name(): node for node in self.model.get_ordered_ops()}

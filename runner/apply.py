@@ -1,0 +1,85 @@
+"""A recipe applied: planned, run, reported, and its results put in place."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+from runner.output_folder import OutputFolder, staged
+from runner.plan import Plan, make_plan
+from runner.plan_json import plan_to_json
+from runner.progress import Progress, silent
+from runner.recipe.recipe import Recipe
+from runner.report.as_json import report_to_json
+from runner.report.make import make_report
+from runner.report.report import Report
+from runner.requirements import ALL, Parts, can_render_html
+from runner.run import run
+
+NO_HTML = (
+    "report.html was not written; install what renders it: pip install 'recipe-runner[report]'"
+)
+
+
+def apply_recipe(recipe: Recipe, *, parts: Parts = ALL, progress: Progress = silent) -> Report:
+    """The report of a recipe's run, which stands in `outputs.dir` together with the model.
+
+    Raises:
+        RunnerError: nothing is changed in `outputs.dir` then.
+    """
+    started = time.perf_counter()
+    progress("load", 0, None)
+    plan = make_plan(recipe, parts=parts)
+    load_s = time.perf_counter() - started
+    with staged(output_folder(recipe)) as folder:
+        _write_inputs(plan, recipe, folder)
+        done = run(plan, recipe, folder, progress=progress)
+        progress("write", 0, None)
+        report = make_report(
+            done,
+            recipe,
+            seconds={"load_s": load_s, "total_s": time.perf_counter() - started},
+            artifacts=_artifacts(recipe),
+            notes=(NO_HTML,) if _lacks_html(recipe) else (),
+        )
+        _write_reports(report, folder)
+    return report
+
+
+def output_folder(recipe: Recipe) -> OutputFolder:
+    """Where the recipe's results go, and every file that may be among them."""
+    model = (f"{recipe.name}.bin", f"{recipe.name}.xml")
+    files = (*model, "plan.json", "resolved.json", "report.html", "report.json")
+    return OutputFolder(path=recipe.outputs.dir, files=files)
+
+
+def _lacks_html(recipe: Recipe) -> bool:
+    return "html" in recipe.outputs.reports and not can_render_html()
+
+
+def _artifacts(recipe: Recipe) -> dict[str, str]:
+    names = {
+        "model": f"{recipe.name}.xml",
+        "weights": f"{recipe.name}.bin",
+        "plan": "plan.json",
+        "report_json": "report.json",
+        "resolved": "resolved.json",
+    }
+    if "html" in recipe.outputs.reports and can_render_html():
+        names["report_html"] = "report.html"
+    return {key: (recipe.outputs.dir / name).as_posix() for key, name in names.items()}
+
+
+def _write_inputs(plan: Plan, recipe: Recipe, folder: Path) -> None:
+    resolved = json.dumps(recipe.document, indent=2, default=str) + "\n"
+    (folder / "resolved.json").write_text(resolved, encoding="utf-8")
+    (folder / "plan.json").write_text(plan_to_json(plan), encoding="utf-8")
+
+
+def _write_reports(report: Report, folder: Path) -> None:
+    (folder / "report.json").write_text(report_to_json(report), encoding="utf-8")
+    if "report_html" in report.artifacts:
+        from runner.report.html import report_to_html
+
+        (folder / "report.html").write_text(report_to_html(report), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""The command `recipe`: one file per verb, each thin; `main.main` is the entry point."""

@@ -1,0 +1,61 @@
+"""`recipe apply`: the whole way, from recipes to models and verdicts."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runner.cli.emit import emit_json, show_failure
+from runner.cli.exits import DONE, FAILED
+from runner.cli.options import Output, read_options, recipe_options
+from runner.cli.recipes import for_each
+from runner.recipe.recipe import Recipe
+
+if TYPE_CHECKING:
+    from runner.report.report import Report
+    from runner.requirements import Parts
+
+
+@click.command()
+@recipe_options
+@click.option("--no-evaluate", is_flag=True, help="Quantize only; checks of metrics are skipped.")
+@click.option("--no-benchmark", is_flag=True, help="No timing; checks of speed are skipped.")
+@click.option("--require-device", is_flag=True, help="Exit 4 where a target would be emulated.")
+def command(*, no_evaluate: bool, no_benchmark: bool, require_device: bool, **options: Any) -> int:
+    """Quantize models, measure them against FP32, and check what the recipes expect.
+
+    The model and its reports go to the folder under `outputs`.
+    """
+    from runner.report.as_json import report_content
+    from runner.requirements import Parts
+
+    selected, output = read_options(options)
+    parts = Parts(
+        evaluate=not no_evaluate, benchmark=not no_benchmark, require_device=require_device
+    )
+    results = for_each(
+        selected,
+        lambda recipe: _apply(recipe, parts, output),
+        lambda failed: show_failure(failed, output),
+    )
+    code = results.exit_code(DONE if r.verdict == "pass" else FAILED for r in results.done)
+    if output.json:
+        emit_json(code, results.failures, {"reports": [report_content(r) for r in results.done]})
+    return code
+
+
+def _apply(recipe: Recipe, parts: Parts, output: Output) -> Report:
+    """Runs one recipe and prints its report at once."""
+    from runner.apply import apply_recipe
+    from runner.cli.console import make_console
+    from runner.cli.display import shown_progress
+    from runner.report.terminal import print_report, print_warnings
+
+    with shown_progress(f"{recipe.name} [{recipe.target.name}]", color=output.color) as progress:
+        report = apply_recipe(recipe, parts=parts, progress=progress)
+    print_warnings(report, make_console(sys.stderr, color=output.color))
+    if not output.json:
+        print_report(report, make_console(sys.stdout, color=output.color))
+    return report

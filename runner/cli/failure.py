@@ -1,0 +1,84 @@
+"""What went wrong, as lines for people and as data for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.errors import DataError, DocumentError, Problem, RunnerError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An error, and the recipe and target that it came up in, where there is one."""
+
+    error: BaseException
+    exit_code: int
+    recipe: Path | None = None
+    target: str | None = None
+
+
+def failure(error: RunnerError, recipe: Path | None = None, target: str | None = None) -> Failure:
+    """A failure with the exit code that the error leads to."""
+    return Failure(error=error, exit_code=error.exit_code, recipe=recipe, target=target)
+
+
+def problems_of(error: BaseException) -> tuple[Problem, ...]:
+    """The problems of an error about a document; other errors have none."""
+    return error.problems if isinstance(error, DocumentError) else ()
+
+
+def failure_text(failed: Failure) -> str:
+    """The error for a terminal or a log, as it is: `path:line:column` is never wrapped."""
+    text = str(failed.error)
+    if not isinstance(failed.error, DocumentError):
+        target = "" if failed.target is None else f" [{failed.target}]"
+        where = "" if failed.recipe is None else f"{failed.recipe}{target}: "
+        text = f"error: {where}{_words(failed.error)}"
+    return "\n".join([text, *getattr(failed.error, "__notes__", ())])
+
+
+def failure_content(failed: Failure) -> Iterator[dict[str, Any]]:
+    """The error as JSON data, an entry per problem."""
+    error = failed.error
+    common = {
+        "kind": type(error).__name__,
+        "recipe": None if failed.recipe is None else str(failed.recipe),
+        "target": failed.target,
+        "notes": list(getattr(error, "__notes__", ())),
+    }
+    if not isinstance(error, DocumentError):
+        yield {**_place(failed), "message": _message(error), "hint": "", **common}
+        return
+    for problem in error.problems:
+        place = problem.location
+        yield {
+            "path": str(place.path),
+            "line": place.line,
+            "column": place.column,
+            "message": problem.message,
+            "hint": problem.hint,
+            **common,
+        }
+
+
+def _message(error: BaseException) -> str:
+    return error.message if isinstance(error, DataError) else _words(error)
+
+
+def _words(error: BaseException) -> str:
+    """The error's own words; of an error that we did not raise, its kind before them."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(error, RunnerError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def _place(failed: Failure) -> dict[str, Any]:
+    path, line = failed.recipe, None
+    if isinstance(failed.error, DataError) and failed.error.path is not None:
+        path, line = failed.error.path, failed.error.line
+    return {"path": None if path is None else str(path), "line": line, "column": None}

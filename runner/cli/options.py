@@ -1,0 +1,112 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from runner.document.scalars import Scalar, parse_scalar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """How results and errors are shown."""
+
+    json: bool = False
+    debug: bool = False
+    color: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selected:
+    """Which recipes, which of their targets (none named: all), and what they are read with."""
+
+    paths: tuple[Path, ...]
+    targets: tuple[str, ...] = ()
+    roots: Mapping[str, Path] = field(default_factory=dict)
+    variables: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+def _pairs(
+    context: click.Context, parameter: click.Parameter, given: tuple[str, ...]
+) -> dict[str, str]:
+    """NAME=VALUE, repeated."""
+    pairs = [each.partition("=") for each in given]
+    for each, (name, sign, _) in zip(given, pairs, strict=True):
+        if not (name and sign):
+            message = f"{each!r} is not {parameter.metavar}"
+            raise click.BadParameter(message, context, parameter)
+    return {name: value for name, _, value in pairs}
+
+
+def _folders(
+    context: click.Context, parameter: click.Parameter, given: tuple[str, ...]
+) -> dict[str, Path]:
+    """NAME=DIR, repeated."""
+    folders = {name: Path(text) for name, text in _pairs(context, parameter, given).items()}
+    for folder in folders.values():
+        if not folder.is_dir():
+            message = f"no such folder: {str(folder)!r}"
+            raise click.BadParameter(message, context, parameter)
+    return folders
+
+
+def output_options(command: F) -> F:
+    """--json, --debug and --no-color."""
+    for decorate in (
+        click.option("--no-color", is_flag=True, help="Plain text; so does NO_COLOR."),
+        click.option("--debug", is_flag=True, help="Show tracebacks of errors."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
+    ):
+        command = decorate(command)
+    return command
+
+
+def root_option(command: F) -> F:
+    """--root."""
+    text = "Set a named root of paths."
+    return _repeatable("--root", "roots", "NAME=DIR", text, _folders)(command)
+
+
+def recipe_options(command: F) -> F:
+    """FILE..., --target, --root and --var, and the options of output."""
+    for decorate in (
+        output_options,
+        _repeatable("--var", "variables", "NAME=VALUE", "Set a variable of the recipe.", _pairs),
+        root_option,
+        _repeatable("--target", "targets", "NAME", "Only this target of the recipe's.", None),
+        click.argument("files", metavar="FILE...", nargs=-1, required=True, type=Path),
+    ):
+        command = decorate(command)
+    return command
+
+
+def _repeatable(
+    option: str, name: str, metavar: str, text: str, callback: Callable[..., Any] | None
+) -> Callable[[F], F]:
+    help_text = f"{text}  [repeatable]"
+    return click.option(
+        option, name, metavar=metavar, multiple=True, help=help_text, callback=callback
+    )
+
+
+def read_options(options: dict[str, Any]) -> tuple[Selected, Output]:
+    """The shared options of a verb, as click hands them over."""
+    selected = Selected(
+        paths=tuple(options["files"]),
+        targets=tuple(options["targets"]),
+        roots=options["roots"],
+        variables={name: parse_scalar(text) for name, text in options["variables"].items()},
+    )
+    return selected, read_output(options)
+
+
+def read_output(options: dict[str, Any]) -> Output:
+    """The options of output, as click hands them over."""
+    return Output(json=options["as_json"], debug=options["debug"], color=not options["no_color"])

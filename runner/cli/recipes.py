@@ -1,0 +1,99 @@
+"""Every selected recipe, one after the other: a failing one does not stop the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from runner.cli.exits import INTERRUPTED, NOTHING, worst
+from runner.cli.failure import Failure, failure, problems_of
+from runner.cli.options import Selected
+from runner.document.names import listed, suggest
+from runner.errors import RunnerError, UsageError
+from runner.recipe.read import read
+from runner.recipe.recipe import Recipe
+from runner.selection import select_files
+
+T = TypeVar("T")
+Fail = Callable[[Failure], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results(Generic[T]):
+    """What came of all recipes; filled while they run, so that an interrupt loses nothing."""
+
+    done: list[T] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+    def exit_code(self, codes: Iterable[int] = ()) -> int:
+        """The worst of the failures' codes and of those of what was done."""
+        found = [each.exit_code for each in self.failures]
+        special = [code for code in (INTERRUPTED, NOTHING) if code in found]
+        return special[0] if special else worst([*found, *codes])
+
+
+def for_each(selected: Selected, act: Callable[[Recipe], T], show: Fail) -> Results[T]:
+    """The results of acting on every recipe; `show` is called with each failure as it comes."""
+    results: Results[T] = Results()
+
+    def fail(failed: Failure) -> None:
+        if _is_news(failed, results.failures):
+            results.failures.append(failed)
+            show(failed)
+
+    for recipe in _selected(selected, fail):
+        try:
+            results.done.append(act(recipe))
+        except RunnerError as error:
+            fail(failure(error, recipe.path, recipe.target.name))
+        except KeyboardInterrupt as error:
+            fail(Failure(error=error, exit_code=INTERRUPTED, recipe=recipe.path))
+            break
+    return results
+
+
+def _is_news(failed: Failure, earlier: Iterable[Failure]) -> bool:
+    """Whether a failure says more than that of another target of the same recipe."""
+    said = {problem for each in earlier for problem in problems_of(each.error)}
+    found = problems_of(failed.error)
+    return not found or not said.issuperset(found)
+
+
+def _selected(selected: Selected, fail: Fail) -> list[Recipe]:
+    """The recipes on the targets asked for; fails where that is none."""
+    failed: list[Failure] = []
+    found = list(_readable(selected, failed.append))
+    wanted = [
+        each for each in found if each.target.name in (selected.targets or [each.target.name])
+    ]
+    for each in failed:
+        fail(each)
+    if not wanted and not failed:
+        fail(Failure(error=UsageError(_nothing(selected, found)), exit_code=NOTHING))
+    return wanted
+
+
+def _readable(selected: Selected, fail: Fail) -> Iterator[Recipe]:
+    """The recipes that can be read; abstract ones only where their file is named."""
+    try:
+        files = select_files(selected.paths)
+    except UsageError as error:
+        fail(failure(error))
+        return
+    for file in files:
+        try:
+            recipes = read(file, roots=selected.roots, variables=selected.variables)
+        except RunnerError as error:
+            fail(failure(error, file))
+        else:
+            yield from (r for r in recipes if not r.abstract or file in selected.paths)
+
+
+def _nothing(selected: Selected, found: list[Recipe]) -> str:
+    if not found:
+        return f"nothing selected: no recipe in {listed(map(str, selected.paths), 'and')}"
+    names = sorted({each.target.name for each in found})
+    hint = "".join(suggest(name, names) for name in selected.targets[:1])
+    wanted = listed(selected.targets)
+    return f"nothing selected: no recipe has the target {wanted}; there are {listed(names)}{hint}"

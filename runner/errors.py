@@ -1,0 +1,146 @@
+"""Every error that the runner raises on purpose, and the exit code that each one leads to.
+
+    RunnerError
+    ├── UsageError             2  the command line is wrong
+    ├── DocumentError          2  a YAML document is wrong; holds every problem found in it
+    │   ├── RecipeError
+    │   └── DescriptorError
+    ├── MissingError           4  this environment lacks something
+    │   ├── MissingExtra          an optional package
+    │   ├── MissingDevice         an inference device
+    │   └── MissingRoot           a named root of paths
+    └── RunError               3  a run crashed
+        ├── ModelError            the model can't be read, compiled or executed
+        └── DataError             a dataset, or one sample of it, can't be used
+
+Exit codes: design, section 7. Errors of `quant` are mapped into these once, in `runner.run`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """A span in a text file: `line` and `column` count from 1, `length` is in characters."""
+
+    path: Path
+    line: int
+    column: int
+    length: int = 1
+    source: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong in a document, where it stands, and what to do about it."""
+
+    location: Location
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        """`path:line:column: message`, the source line, and a caret under the span."""
+        number = str(self.location.line)
+        margin = " " * len(number)
+        lead = "".join(
+            "\t" if c == "\t" else " " for c in self.location.source[: self.location.column - 1]
+        )
+        lines = [f"{self.location}: {self.message}"]
+        if self.location.source:
+            lines.append(f" {number} | {self.location.source}")
+            lines.append(f" {margin} | {lead}{'^' * max(1, self.location.length)}")
+        if self.hint:
+            lines.append(f" {margin} = {self.hint}")
+        return "\n".join(lines)
+
+
+class RunnerError(Exception):
+    """Base of everything that the runner raises on purpose."""
+
+    exit_code = 3
+
+
+class UsageError(RunnerError):
+    """The command line can't be carried out as written."""
+
+    exit_code = 2
+
+
+class DocumentError(RunnerError):
+    """A document can't be used; `problems` holds all that is wrong in it, sorted by position."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems), key=lambda p: (p.location, p.message)))
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class RecipeError(DocumentError):
+    """A recipe is wrong."""
+
+
+class DescriptorError(DocumentError):
+    """A hardware descriptor is wrong."""
+
+
+class MissingError(RunnerError):
+    """The environment lacks something that the recipe needs."""
+
+    exit_code = 4
+
+
+class MissingExtra(MissingError):
+    """An optional package is not installed."""
+
+    def __init__(self, package: str, extra: str, needed_by: str) -> None:
+        self.package, self.extra, self.needed_by = package, extra, needed_by
+        super().__init__(package, extra, needed_by)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.needed_by} needs the package {self.package!r}, which is not installed; "
+            f"install it with: pip install 'recipe-runner[{self.extra}]'"
+        )
+
+
+class MissingDevice(MissingError):
+    """A device that was asked for is not on this machine."""
+
+
+class MissingRoot(MissingError):
+    """A path uses a named root that is not set."""
+
+
+class RunError(RunnerError):
+    """A run crashed."""
+
+
+class ModelError(RunError):
+    """The model can't be read, compiled or executed."""
+
+
+class DataError(RunError):
+    """A dataset, or one sample of it, can't be used."""
+
+    def __init__(self, message: str, path: Path | None = None, line: int | None = None) -> None:
+        self.message, self.path, self.line = message, path, line
+        super().__init__(message, path, line)
+
+    def __str__(self) -> str:
+        place = (
+            ""
+            if self.path is None
+            else f"{self.path}:" + ("" if self.line is None else f"{self.line}:")
+        )
+        return f"{place} {self.message}".strip()

@@ -1,0 +1,236 @@
+"""Plan: everything about a run that does not depend on data, for one recipe, model and target.
+
+A Plan holds no folder, so that the same recipe, model and machine give the same text anywhere.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
+
+from quant.entry import resolve
+from quant.errors import LoadError, ParameterError
+from quant.load import load_model
+from quant.plan import QuantPlan
+from quant.runtime import ov
+from quant.steps.table import Step
+from quant.target import Target
+from runner.data.open import Selection
+from runner.errors import Problem, RecipeError
+from runner.foreign_errors import located, mapped_errors
+from runner.model_digest import expect_digest, model_digest
+from runner.recipe.recipe import BenchmarkSource, MetricSource, Recipe
+from runner.requirements import ALL, Parts, check_requirements, choose_device
+from runner.subjects import make_metrics, open_datasets
+from runner.targets import load_target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetPlan:
+    """A dataset: how many samples there are, and how many were asked for (None: all).
+
+    `settings`: the dataset as written, without folders of this machine.
+    """
+
+    samples: int
+    requested: int | None = None
+    has_labels: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricPlan:
+    """A metric with its own options."""
+
+    metric: str
+    higher_is_better: bool
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckPlan:
+    """An expectation without its place."""
+
+    id: str
+    metric: str
+    kind: str
+    bound: float
+    drop_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run will do.
+
+    Attributes:
+        device: the OpenVINO device that both models are evaluated on.
+        emulated: whether that device stands in for the target's, which is not on this machine.
+        model_sha256: of the model's files; see `model_digest`.
+        inputs: the static shapes that the recipe gives.
+        datasets, metrics: by role and by name.
+        benchmark: None also where speed is not measured for this target.
+        notes: what a user should know beforehand.
+    """
+
+    recipe: str
+    target: str
+    device: str
+    emulated: bool
+    model_sha256: str
+    inputs: Mapping[str, tuple[int, ...]]
+    quantization: QuantPlan
+    datasets: Mapping[str, DatasetPlan]
+    metrics: Mapping[str, MetricPlan]
+    benchmark: BenchmarkSource | None
+    checks: tuple[CheckPlan, ...]
+    notes: tuple[str, ...] = ()
+
+
+def make_plan(recipe: Recipe, *, parts: Parts = ALL) -> Plan:
+    """The plan of a recipe; nothing is inferred.
+
+    Raises:
+        RecipeError: a value does not suit the model or the target.
+        MissingError: this machine lacks something; found before the model is loaded.
+        RunError: the model or a dataset can't be read.
+    """
+    _expect_runnable(recipe)
+    target = load_target(recipe.target.path or recipe.target.name)
+    device = choose_device(target)
+    check_requirements(recipe, target, device, parts)
+    digest = model_digest(recipe.model.path)
+    expect_digest(recipe, digest)
+    quantization = _resolve(recipe, _load(recipe), target)
+    datasets = _datasets(recipe, quantization.model)
+    plan = Plan(
+        recipe=recipe.name,
+        target=target.name,
+        device=device.name,
+        emulated=device.emulated,
+        model_sha256=digest,
+        inputs=recipe.model.inputs,
+        quantization=quantization,
+        datasets=datasets,
+        metrics=_metrics(recipe, datasets) if parts.evaluate else {},
+        benchmark=recipe.benchmark if parts.benchmark and not device.emulated else None,
+        checks=_checks(recipe),
+    )
+    return dataclasses.replace(plan, notes=tuple(_notes(plan)))
+
+
+def calibration_count(plan: Plan) -> int:
+    """How many samples the one calibration pass reads at most."""
+    if "calibration" not in plan.datasets:
+        return 0
+    available = plan.datasets["calibration"].samples
+    return max((min(size or available, available) for size in _subset_sizes(plan)), default=0)
+
+
+def _expect_runnable(recipe: Recipe) -> None:
+    if recipe.abstract:
+        message = "an abstract recipe is a base for others and is never run"
+        raise RecipeError([Problem(recipe.locate("abstract"), message)])
+
+
+def _load(recipe: Recipe) -> ov.Model:
+    path, shapes = recipe.model.path, recipe.model.inputs
+    with mapped_errors(f"read the model {path}"):
+        try:
+            return load_model(path, inputs=shapes)
+        except LoadError as error:
+            if shapes:
+                _blame_shapes(recipe, error)
+            raise
+
+
+def _blame_shapes(recipe: Recipe, error: LoadError) -> None:
+    """Blames model.inputs where the model loads without them."""
+    try:
+        model = load_model(recipe.model.path)
+    except LoadError:
+        return
+    known = {name for port in model.inputs for name in port.get_names()}
+    unknown = [name for name in recipe.model.inputs if name not in known][:1]
+    place = recipe.locate("model", "inputs", *unknown)
+    raise RecipeError([Problem(place, str(error))]) from error
+
+
+def _resolve(recipe: Recipe, model: ov.Model, target: Target) -> QuantPlan:
+    steps = [Step(use=step.use, parameters=step.parameters) for step in recipe.steps]
+    try:
+        return resolve(model, steps, target)
+    except ParameterError as error:
+        raise located(error, recipe) from error
+
+
+def _datasets(recipe: Recipe, model: ov.Model) -> dict[str, DatasetPlan]:
+    written = recipe.document.get("datasets", {})
+    opened = open_datasets(recipe, model)
+    return {role: _dataset(data, written.get(role, {})) for role, data in opened.items()}
+
+
+def _dataset(data: Selection, written: Mapping[str, Any]) -> DatasetPlan:
+    return DatasetPlan(
+        samples=len(data),
+        requested=data.requested,
+        has_labels=data.has_labels,
+        settings={key: _without_folder(value) for key, value in written.items()},
+    )
+
+
+def _without_folder(value: Any) -> Any:
+    """The last part of an absolute path; anything else as it is."""
+    is_path = isinstance(value, str) and PurePath(value).is_absolute()
+    return PurePath(value).name if is_path else value
+
+
+def _metrics(recipe: Recipe, datasets: Mapping[str, DatasetPlan]) -> dict[str, MetricPlan]:
+    made = make_metrics(recipe)
+    has_labels = "validation" in datasets and datasets["validation"].has_labels
+    unlabelled = [s for s in recipe.metrics if made[s.name].needs_labels and not has_labels]
+    if unlabelled:
+        raise RecipeError(_without_labels(recipe, source) for source in unlabelled)
+    return {
+        source.name: MetricPlan(
+            metric=source.metric,
+            higher_is_better=made[source.name].higher_is_better,
+            options=source.options,
+        )
+        for source in recipe.metrics
+    }
+
+
+def _without_labels(recipe: Recipe, source: MetricSource) -> Problem:
+    return Problem(
+        recipe.locate("evaluate", "metrics", source.name, "metric"),
+        f"the metric {source.metric!r} needs labels, and the validation data has none",
+        "without labels use `metric: agreement`, which compares with the FP32 model",
+    )
+
+
+def _checks(recipe: Recipe) -> tuple[CheckPlan, ...]:
+    names = [each.name for each in dataclasses.fields(CheckPlan)]
+    return tuple(CheckPlan(**{n: getattr(each, n) for n in names}) for each in recipe.expect)
+
+
+def _subset_sizes(plan: Plan) -> list[int | None]:
+    return [step.subset.size for step in plan.quantization.steps]
+
+
+def _notes(plan: Plan) -> Iterator[str]:
+    yield from plan.quantization.warnings
+    for role, data in plan.datasets.items():
+        if data.requested is not None and data.samples < data.requested:
+            yield f"{role}: {data.samples} samples, fewer than the {data.requested} asked for"
+    largest = max((size or 0 for size in _subset_sizes(plan)), default=0)
+    found = calibration_count(plan)
+    if largest > found:
+        yield f"calibration: {found} samples, fewer than stat_subset_size {largest}"
+    if plan.emulated:
+        yield (
+            f"the target {plan.target!r} is emulated on {plan.device}: accuracy only, "
+            "its speed is not measured"
+        )

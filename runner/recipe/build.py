@@ -1,0 +1,146 @@
+"""A checked recipe document to a Recipe. Nothing can be wrong any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.document.check import Checked
+from runner.document.document import KeyPath, locate
+from runner.recipe.paths import Paths, is_path
+from runner.recipe.recipe import (
+    BenchmarkSource,
+    DatasetSource,
+    Expectation,
+    Metadata,
+    MetricSource,
+    ModelSource,
+    Outputs,
+    Recipe,
+    StepSource,
+    TargetSource,
+)
+from runner.recipe.rules.targets import target_name
+from runner.recipe.schemas.evaluate import BOUNDS
+
+Value = Mapping[str, Any]
+COMMON_DATASET_KEYS = ("samples", "shuffle", "seed")
+DEFAULT_FOLDER = "build"
+
+
+def build_recipe(checked: Checked, paths: Paths, target: int) -> Recipe:
+    """The recipe for the target at that index."""
+    value = checked.value
+    source = _target(value, paths, target)
+    steps = (_step(step) for step in value.get("steps", ()))
+    metrics = value.get("evaluate", {}).get("metrics", {})
+    return Recipe(
+        path=checked.document.path,
+        name=value["name"],
+        target=source,
+        model=_model(value.get("model", {}), paths),
+        steps=tuple(steps),
+        datasets=_datasets(value, paths),
+        metrics=tuple(_metric(name, metric) for name, metric in metrics.items()),
+        benchmark=_benchmark(value["benchmark"]) if "benchmark" in value else None,
+        expect=tuple(_expectations(checked)),
+        outputs=_outputs(value, source),
+        metadata=_metadata(value.get("metadata", {})),
+        abstract=value.get("abstract", False),
+        document=_resolved(value, target),
+        locations=checked.document.locations,
+    )
+
+
+def _target(value: Value, paths: Paths, index: int) -> TargetSource:
+    written = value.get("targets")
+    if written is None:
+        return TargetSource(name="cpu")
+    path = paths.found[("targets", index)] if is_path(written[index]) else None
+    return TargetSource(name=target_name(written[index]), path=path)
+
+
+def _model(value: Value, paths: Paths) -> ModelSource:
+    inputs = {name: tuple(shape) for name, shape in value.get("inputs", {}).items()}
+    path = paths.found.get(("model", "path"), Path())
+    return ModelSource(path=path, sha256=value.get("sha256"), inputs=inputs)
+
+
+def _datasets(value: Value, paths: Paths) -> dict[str, DatasetSource]:
+    datasets = value.get("datasets", {})
+    return {role: _dataset(datasets[role], paths, ("datasets", role)) for role in datasets}
+
+
+def _dataset(value: Value, paths: Paths, at: KeyPath) -> DatasetSource:
+    own = ("loader", "preprocessing", *COMMON_DATASET_KEYS)
+    options = {
+        key: paths.found.get((*at, key), option) for key, option in value.items() if key not in own
+    }
+    return DatasetSource(
+        loader=value.get("loader", ""),
+        options=options,
+        preprocessing=tuple(value.get("preprocessing", ())),
+        **{key: value[key] for key in COMMON_DATASET_KEYS if key in value},
+    )
+
+
+def _step(value: Value) -> StepSource:
+    use = value.get("use", "")
+    return StepSource(id=value.get("id", use), use=use, parameters=value.get("with", {}))
+
+
+def _metric(name: str, value: Value) -> MetricSource:
+    options = {key: option for key, option in value.items() if key != "metric"}
+    return MetricSource(name=name, metric=value.get("metric", ""), options=options)
+
+
+def _benchmark(value: Value) -> BenchmarkSource:
+    seconds = {"seconds": float(value["seconds"])} if "seconds" in value else {}
+    return BenchmarkSource(**{**value, **seconds})
+
+
+def _expectations(checked: Checked) -> Iterator[Expectation]:
+    checks = checked.value.get("expect", ())
+    taken = {check["id"] for check in checks if "id" in check}
+    for i, check in enumerate(checks):
+        kind = next(key for key in check if key in BOUNDS)
+        name = check.get("id") or _free(f"{check.get('metric', '')}_{kind}", taken)
+        taken.add(name)
+        yield Expectation(
+            id=name,
+            metric=check.get("metric", ""),
+            kind=kind,
+            bound=float(check[kind]),
+            where=locate(checked.document, ("expect", i, kind)),
+            **({"drop_type": check["drop_type"]} if "drop_type" in check else {}),
+        )
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """The name, numbered where it is taken already."""
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name}_{number}"
+    return free
+
+
+def _outputs(value: Value, target: TargetSource) -> Outputs:
+    written = value.get("outputs", {})
+    folder = Path(written.get("dir", f"{DEFAULT_FOLDER}/{value['name']}/{target.name}"))
+    reports = {"reports": tuple(written["reports"])} if "reports" in written else {}
+    return Outputs(dir=folder, **reports)
+
+
+def _metadata(value: Value) -> Metadata:
+    tags = {"tags": tuple(value["tags"])} if "tags" in value else {}
+    return Metadata(**{**value, **tags})
+
+
+def _resolved(value: Value, target: int) -> dict[str, Any]:
+    """The content for one target: a recipe itself, without variables, paths as written."""
+    content = {key: item for key, item in value.items() if key != "vars"}
+    if "targets" in content:
+        content["targets"] = [content["targets"][target]]
+    return content

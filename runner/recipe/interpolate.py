@@ -1,0 +1,116 @@
+"""References `${name}` in the values of a recipe, put in after parsing.
+
+A value that is one reference keeps the type of what it refers to; in a longer text it becomes text.
+Names come from `vars`, beside `name` (the recipe's) and `target`. There are no expressions, and a
+variable can't refer to another. `$${` stands for a `${` that is meant as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from runner.document.document import Document, KeyPath, locate
+from runner.document.names import suggest
+from runner.document.scalars import Scalar
+from runner.errors import Location, Problem
+
+REFERENCE = re.compile(r"\$(\$?)\{([^{}]*)(\}?)")
+FIXED = ("recipe", "name", "abstract", "vars")
+"""Top-level keys whose values can't hold references."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpolated:
+    """A document's value with references resolved, the names used, and what went wrong.
+
+    `unresolved`: the places whose values are not known; complaining about those values is idle.
+    """
+
+    value: dict[str, Any]
+    used: set[str] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+    unresolved: set[Location] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scope:
+    document: Document
+    names: Mapping[str, Any]
+    result: Interpolated
+
+
+def interpolate(document: Document, variables: Mapping[str, Scalar], target: str) -> Interpolated:
+    """The document's value for one target; `variables` take the place of the document's `vars`."""
+    written = document.value.get("vars")
+    names = {**(written if isinstance(written, dict) else {}), **variables}
+    names |= {"name": document.value.get("name", ""), "target": target}
+    scope = _Scope(document=document, names=names, result=Interpolated(value={}))
+    for key, value in document.value.items():
+        scope.result.value[key] = value if key in FIXED else _resolve(scope, value, (key,))
+    for key in FIXED:
+        _refuse(scope, document.value.get(key), (key,))
+    return scope.result
+
+
+def _resolve(scope: _Scope, value: Any, path: KeyPath) -> Any:
+    if isinstance(value, dict):
+        return {key: _resolve(scope, item, (*path, key)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_resolve(scope, item, (*path, i)) for i, item in enumerate(value)]
+    if isinstance(value, str) and "${" in value:
+        return _resolve_text(scope, value, path)
+    return value
+
+
+def _resolve_text(scope: _Scope, text: str, path: KeyPath) -> Any:
+    whole = REFERENCE.fullmatch(text)
+    if whole and whole[3] and not whole[1]:
+        return _lookup(scope, whole, path)
+    return REFERENCE.sub(lambda match: _as_text(scope, match, path), text)
+
+
+def _as_text(scope: _Scope, match: re.Match[str], path: KeyPath) -> str:
+    if match[1]:
+        return match[0][1:]
+    value = _lookup(scope, match, path)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _lookup(scope: _Scope, match: re.Match[str], path: KeyPath) -> Any:
+    known = [name for name in scope.names if (path[0], name) != ("targets", "target")]
+    name = match[2]
+    if name in known and match[3]:
+        scope.result.used.add(name)
+        if isinstance(scope.names[name], str | int | float):
+            return scope.names[name]
+    else:
+        _complain(scope, path, *_unknown(match, known))
+    scope.result.unresolved.add(locate(scope.document, path))
+    return match[0]
+
+
+def _unknown(match: re.Match[str], known: list[str]) -> tuple[str, str]:
+    if not match[3]:
+        return "the reference has no closing '}'", "write $${ for a '${' that is meant as it is"
+    if match[2].startswith("env:"):
+        return "references to the environment are not in this version", "use `vars`"
+    return (
+        f"unknown reference {match[0]!r}{suggest(match[2], known)}",
+        f"known names: {', '.join(known)}",
+    )
+
+
+def _refuse(scope: _Scope, value: Any, path: KeyPath) -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _refuse(scope, item, (*path, key))
+    elif isinstance(value, str) and "${" in value:
+        _complain(scope, path, f"{path[0]!r} can't hold references", "write the value itself")
+        scope.result.unresolved.add(locate(scope.document, path))
+
+
+def _complain(scope: _Scope, path: KeyPath, message: str, hint: str) -> None:
+    scope.result.problems.append(Problem(locate(scope.document, path), message, hint))

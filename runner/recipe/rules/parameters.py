@@ -1,0 +1,86 @@
+"""Rules between the parameters of one step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from runner.document.check import Checked
+from runner.document.document import KeyPath, locate
+from runner.errors import Problem
+
+QUANTILES = ("quantile", "abs_quantile")
+
+
+def fast_bias(checked: Checked) -> Iterator[Problem]:
+    """Only the fast bias correction is there."""
+    for at, parameters in _parameters(checked):
+        if parameters.get("use_fast_bias") is False:
+            message = "'use_fast_bias' is false; full bias correction is not in this version"
+            hint = "remove it, or write true"
+            yield Problem(locate(checked.document, (*at, "use_fast_bias")), message, hint)
+
+
+def patterns(checked: Checked) -> Iterator[Problem]:
+    """Patterns of ignored names are regular expressions."""
+    for at, parameters in _parameters(checked):
+        for i, pattern in enumerate(parameters.get("ignored", {}).get("patterns", ())):
+            if fault := _pattern_fault(pattern):
+                place = locate(checked.document, (*at, "ignored", "patterns", i))
+                yield Problem(place, f"{pattern!r} is not a regular expression: {fault}")
+
+
+def levels(checked: Checked) -> Iterator[Problem]:
+    """Levels come in pairs, low below high, and as many as the bits can hold."""
+    for at, scheme in _schemes(checked):
+        low, high = scheme.get("level_low"), scheme.get("level_high")
+        fault = _levels_fault(low, high, scheme.get("bits"))
+        if fault:
+            key = "level_low" if low is not None else "level_high"
+            yield Problem(locate(checked.document, (*at, key)), fault)
+
+
+def outliers(checked: Checked) -> Iterator[Problem]:
+    """A share of outliers belongs to an estimator that takes a quantile."""
+    for at, scheme in _schemes(checked):
+        estimator = scheme.get("range_estimator", {})
+        for side in ("min", "max"):
+            border = estimator.get(side, {})
+            takes_quantile = border.get("type", estimator.get("preset", "")) in QUANTILES
+            if "outlier_prob" in border and not takes_quantile:
+                place = locate(checked.document, (*at, "range_estimator", side, "outlier_prob"))
+                message = "'outlier_prob' has no effect without a quantile; add `type: quantile`"
+                yield Problem(place, message)
+
+
+def _parameters(checked: Checked) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    for i, step in enumerate(checked.value.get("steps", ())):
+        if "use" in step:
+            yield ("steps", i, "with"), step.get("with", {})
+
+
+def _schemes(checked: Checked) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    for at, parameters in _parameters(checked):
+        yield at, parameters  # which may have a range estimator for both
+        for part in ("weights", "activations"):
+            yield (*at, part), parameters.get(part, {})
+
+
+def _pattern_fault(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        return str(error)
+    return ""
+
+
+def _levels_fault(low: int | None, high: int | None, bits: int | None) -> str:
+    if low is None or high is None:
+        missing = "level_low" if low is None else "level_high"
+        return "" if low is high else f"levels come in pairs; add {missing!r}"
+    if low >= high:
+        return f"'level_low' is {low}; expected less than 'level_high', which is {high}"
+    if bits is not None and high - low >= 2**bits:
+        return f"{bits} bits hold {2**bits} levels, but {low} to {high} are {high - low + 1}"
+    return ""

@@ -1,0 +1,57 @@
+"""Rules about the steps of a recipe: their ids, their order and the data that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runner.document.check import Checked
+from runner.document.document import locate, value_at
+from runner.document.names import listed
+from runner.errors import Problem
+
+QUANTIZING = ("DefaultQuantization", "MinMaxQuantization")
+BEFORE_QUANTIZATION = ("SmoothQuant",)
+AFTER_QUANTIZATION = ("FastBiasCorrection",)
+
+
+def distinct_ids(checked: Checked) -> Iterator[Problem]:
+    """No two steps have one id; a step without one has its algorithm's name."""
+    seen: set[str] = set()
+    for i, step in enumerate(checked.value.get("steps", ())):
+        name = step.get("id", step.get("use"))
+        if name in seen:
+            key = "id" if "id" in step else "use"
+            message = f"the step id {name!r} is repeated; give each step an `id` of its own"
+            yield Problem(locate(checked.document, ("steps", i, key)), message)
+        seen |= {name} - {None}
+
+
+def order(checked: Checked) -> Iterator[Problem]:
+    """One step quantizes; those that prepare for it come before, those that correct it after."""
+    uses = [step.get("use") for step in checked.value.get("steps", ())]
+    if None in uses:  # a step that is not known may be the one that quantizes
+        return
+    for i, use in enumerate(uses):
+        if message := _order_fault(str(use), before=uses[:i], after=uses[i + 1 :]):
+            yield Problem(locate(checked.document, ("steps", i, "use")), message)
+
+
+def _order_fault(use: str, *, before: list[str | None], after: list[str | None]) -> str:
+    if use in AFTER_QUANTIZATION and not set(before) & set(QUANTIZING):
+        return f"{use} needs a quantized model; put {listed(QUANTIZING)} before it"
+    if use in BEFORE_QUANTIZATION and not set(after) & set(QUANTIZING):
+        return f"{use} prepares for quantization; put {listed(QUANTIZING)} after it"
+    if use in QUANTIZING and set(before) & set(QUANTIZING):
+        return f"{use} quantizes a model that an earlier step has quantized; remove one of them"
+    return ""
+
+
+def calibration(checked: Checked) -> Iterator[Problem]:
+    """Steps that collect statistics have data to collect them on."""
+    if value_at(checked.written, ("datasets", "calibration")) is not None:
+        return
+    for i, step in enumerate(checked.value.get("steps", ())):
+        if "use" in step:
+            message = f"{step['use']} needs calibration data; add datasets: {{calibration: ...}}"
+            yield Problem(locate(checked.document, ("steps", i, "use")), message)
+            return

@@ -1,0 +1,79 @@
+"""How weights and activations are quantized: scheme and range estimator of each.
+
+Source: POT 2023.0 `range_estimator` (pot.md 1.5), seed 002.
+"""
+
+from __future__ import annotations
+
+from runner.recipe.schemas.values import NUMBER, Rules
+
+AGGREGATORS = [
+    "mean",
+    "max",
+    "min",
+    "median",
+    "mean_no_outliers",
+    "median_no_outliers",
+    "hl_estimator",
+]
+TYPES = {"min": ["min", "quantile"], "max": ["max", "abs_max", "quantile", "abs_quantile"]}
+
+SPELLINGS = {
+    "statistics_type": "type",
+    "aggregator_type": "aggregator",
+    "quantile_outlier_prob": "outlier_prob",
+}
+PER_CHANNEL = "write `granularity: perchannel` or `granularity: pertensor`"
+
+
+def _border(types: list[str], *, of_weights: bool) -> Rules:
+    fields: dict[str, Rules] = {
+        "type": {"type": "string", "allowed": types, "meta": {"noun": "estimator"}},
+        "outlier_prob": {"type": "number", "min": 0, "max": 0.5, "forbidden": [0, 0.5]},
+        "clipping_value": NUMBER,
+    }
+    about = {"spellings": SPELLINGS, "advice": {}}
+    if of_weights:
+        about["advice"] = {
+            "aggregator": "weights have no aggregator: they are one tensor, not a set of samples"
+        }
+    else:
+        fields["aggregator"] = {"type": "string", "allowed": AGGREGATORS}
+    return {"type": "dict", "schema": fields, "meta": about}
+
+
+def _scheme(*, of_weights: bool) -> Rules:
+    borders = {side: _border(types, of_weights=of_weights) for side, types in TYPES.items()}
+    preset: Rules = {"type": "string", "allowed": ["default", "quantile"]}
+    return {
+        "type": "dict",
+        "schema": {
+            "bits": {"type": "integer", "allowed": [2, 4, 8, 16, 32]},
+            "mode": {"type": "string", "allowed": ["symmetric", "asymmetric"]},
+            "granularity": {
+                "type": "string",
+                "allowed": ["pertensor", "perchannel"],
+                "meta": {"hint": PER_CHANNEL},
+            },
+            "level_low": {"type": "integer"},
+            "level_high": {"type": "integer"},
+            "range_estimator": {
+                "type": "dict",
+                "schema": {"preset": preset, **borders},
+                "meta": {
+                    "advice": dict.fromkeys(
+                        ("type", "aggregator", "outlier_prob", "clipping_value"),
+                        "write it under `min` or `max`",
+                    )
+                },
+            },
+        },
+        "meta": {
+            "spellings": {"num_bits": "bits", "range_estimator_params": "range_estimator"},
+            "advice": {"per_channel": PER_CHANNEL, "signedness_to_force": "set level_low instead"},
+        },
+    }
+
+
+WEIGHTS = _scheme(of_weights=True)
+ACTIVATIONS = _scheme(of_weights=False)

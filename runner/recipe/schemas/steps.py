@@ -1,0 +1,198 @@
+"""Steps, and the parameters of each algorithm.
+
+Parameters keep POT's names; `SPELLINGS` knows those of NNCF and of POT's documents. Source: POT
+2023.0 algorithm parameters (pot.md 1.5), NNCF 3.4 quantize parameters.
+"""
+
+from __future__ import annotations
+
+from runner.recipe.schemas.estimators import ACTIVATIONS, WEIGHTS
+from runner.recipe.schemas.values import (
+    COUNT,
+    NAME,
+    POSITIVE,
+    SCALAR,
+    SEED,
+    TEXT,
+    TEXTS,
+    TRUTH,
+    Rules,
+)
+
+SCHEME_ADVICE = "write it under `weights` or `activations`"
+
+SPELLINGS = {
+    "max_drop": "maximal_drop",
+    "subset_size": "stat_subset_size",
+    "num_samples": "stat_subset_size",
+    "ignored_scope": "ignored",
+    "model type": "model_type",
+    "inplace_statistic": "inplace_statistics",
+    "inplase_statistics": "inplace_statistics",
+    "fast_bias_correction": "use_fast_bias",
+    "overflow_fix": "saturation_fix",
+    "smooth_quant": "use_smooth_quant",
+    "shuffle": "shuffle_data",
+    "random_seed": "seed",
+    "max_num_iterations": "max_iter_num",
+    "ranking_subset": "ranking_subset_size",
+    "weights_quantization_params": "weights",
+    "activations_quantization_params": "activations",
+    "activation": "activations",
+    "weight": "weights",
+}
+ADVICE = {
+    "target_device": "write `targets` at the top level of the recipe",
+    "targets": "write `targets` at the top level of the recipe",
+    "activations_range_estimator_params": "write activations: {range_estimator: {...}}",
+    "weights_range_estimator_params": "write weights: {range_estimator: {...}}",
+    **dict.fromkeys(("bits", "mode", "granularity", "level_low", "level_high"), SCHEME_ADVICE),
+    "advanced_parameters": "write each of them beside `preset`, by its name here",
+    "apply_for_all_nodes": "biases of all layers that have one are corrected",
+}
+NOT_YET = "remove it; what it asks for is not done in this version"
+LATER = dict.fromkeys(
+    (
+        "use_layerwise_tuning",
+        "use_channel_alignment",
+        "maximal_drop",
+        "drop_type",
+        "tune_hyperparams",
+        "ranking_subset_size",
+        "max_iter_num",
+        "metrics",
+        "restore_mode",
+        "base_algorithm",
+        "annotation_free",
+        "annotation_conf_threshold",
+        "convert_to_mixed_preset",
+        "metric_subset_ratio",
+        "use_prev_if_drop_increase",
+        "num_samples_for_tuning",
+        "tuning_iterations",
+        "batch_size",
+        "optimizer",
+        "loss",
+    ),
+    NOT_YET,
+)
+
+STATISTICS: dict[str, Rules] = {
+    "stat_subset_size": COUNT,
+    "shuffle_data": TRUTH,
+    "seed": SEED,
+}
+
+IGNORED: Rules = {
+    "type": "dict",
+    "schema": {
+        "scope": TEXTS,
+        "patterns": TEXTS,
+        "operations": {
+            "type": "list",
+            "schema": {
+                "type": "dict",
+                "schema": {
+                    "type": {**TEXT, "required": True},
+                    "attributes": {
+                        "type": "dict",
+                        "valuesrules": {
+                            "meta": {"forms": [SCALAR, {"type": "list", "schema": SCALAR}]}
+                        },
+                    },
+                },
+            },
+            "meta": {"hint": "write a list, as in operations: [{type: Add}]"},
+        },
+    },
+    "meta": {
+        "spellings": {"names": "scope", "types": "operations"},
+        "later": {"subgraphs": "name the operations under `scope` or `patterns`"},
+        "advice": {
+            "skip_model": "a recipe holds one model; leave this out",
+            "validate": "names that match nothing are always an error; leave this out",
+        },
+    },
+}
+
+MIN_MAX: dict[str, Rules] = {
+    "preset": {"type": "string", "allowed": ["performance", "mixed", "accuracy"]},
+    **STATISTICS,
+    "model_type": {"type": "string", "allowed": ["transformer"]},
+    "range_estimator": ACTIVATIONS["schema"]["range_estimator"],
+    "ignored": IGNORED,
+    "weights": WEIGHTS,
+    "activations": ACTIVATIONS,
+    "saturation_fix": {"type": "string", "allowed": ["auto", "first_layer", "all", "no"]},
+}
+BIAS: dict[str, Rules] = {**STATISTICS, "threshold": POSITIVE}
+SMOOTH: dict[str, Rules] = {**STATISTICS, "alpha": {"type": "number", "min": 0, "max": 1}}
+DEFAULT: dict[str, Rules] = {
+    **MIN_MAX,
+    **BIAS,
+    "use_smooth_quant": TRUTH,
+    "use_fast_bias": TRUTH,
+    "inplace_statistics": TRUTH,
+}
+
+LATER_STEPS = dict.fromkeys(
+    (
+        "AccuracyAwareQuantization",
+        "ActivationChannelAlignment",
+        "BiasCorrection",
+        "OverflowCorrection",
+        "LayerwiseTuning",
+    ),
+    "DefaultQuantization is the algorithm to start with",
+)
+
+
+PARAMETERS = {
+    "DefaultQuantization": DEFAULT,
+    "SmoothQuant": SMOOTH,
+    "MinMaxQuantization": MIN_MAX,
+    "FastBiasCorrection": BIAS,
+}
+
+
+def _step(name: str) -> dict[str, Rules]:
+    """The fields that a step's name brings along, with advice on parameters of other steps."""
+    fields = PARAMETERS[name]
+    others = {
+        key: f"it is a parameter of {other}, not of {name}"
+        for other, theirs in reversed(PARAMETERS.items())
+        for key in theirs
+        if key not in fields
+    }
+    advice = {key: text for key, text in ADVICE.items() if key not in fields}
+    about = {"spellings": SPELLINGS, "later": LATER, "advice": {**advice, **others}}
+    return {"with": {"type": "dict", "schema": fields, "meta": about}}
+
+
+ALGORITHMS = {name: _step(name) for name in PARAMETERS}
+
+STEPS: Rules = {
+    "type": "list",
+    "required": True,
+    "minlength": 1,
+    "schema": {
+        "type": "dict",
+        "schema": {"id": NAME, "with": {"type": "dict"}},
+        "meta": {
+            "choose": {
+                "key": "use",
+                "noun": "step",
+                "kinds": ALGORITHMS,
+                "later": LATER_STEPS,
+            },
+            "spellings": {
+                "name": "use",
+                "algorithm": "use",
+                "params": "with",
+                "parameters": "with",
+            },
+            "advice": {"preset": "parameters stand under `with`, as with: {preset: ...}"},
+        },
+    },
+    "meta": {"hint": "write a list, as in steps: [{use: DefaultQuantization}]"},
+}

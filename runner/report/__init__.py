@@ -1,0 +1,1 @@
+"""The Report type and its renderers; see `report.report` and one module per format."""

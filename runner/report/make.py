@@ -1,0 +1,107 @@
+"""A Run to its Report."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from quant.entry import OperationResult
+from quant.plan import OperationPlan
+from quant.plan import Status as Fate
+from runner import plan_json
+from runner.environment import describe
+from runner.recipe.recipe import Recipe
+from runner.report.report import (
+    KeptOperation,
+    Layer,
+    Quantization,
+    Report,
+    Subject,
+    Timings,
+)
+from runner.run import Run, count
+
+
+def make_report(
+    run: Run,
+    recipe: Recipe,
+    *,
+    seconds: Mapping[str, float],
+    artifacts: Mapping[str, str],
+    notes: tuple[str, ...] = (),
+) -> Report:
+    """The report of a run. `seconds`: `load_s` and `total_s`, which the run does not see."""
+    plan, result = run.plan, run.result
+    return Report(
+        recipe=_subject(run, recipe),
+        target=plan.target,
+        emulated=plan.emulated,
+        environment=describe(plan.device),
+        metrics=run.metrics,
+        performance=run.performance,
+        size=run.size,
+        quantization=_quantization(run),
+        layers=tuple(_layer(each) for each in result.operations if _is(each, Fate.QUANTIZED)),
+        checks=run.checks,
+        timings=Timings(**run.timings, **seconds),
+        artifacts=artifacts,
+        notes=tuple(dict.fromkeys((*plan.notes, *result.warnings, *notes))),
+    )
+
+
+def _subject(run: Run, recipe: Recipe) -> Subject:
+    content = json.dumps(recipe.document, sort_keys=True, default=str)
+    return Subject(
+        name=recipe.name,
+        path=_shown_path(recipe.path),
+        digest=hashlib.sha256(content.encode()).hexdigest(),
+        plan_digest=plan_json.digest(run.plan),
+    )
+
+
+def _shown_path(path: Path) -> str:
+    """The path as given; below the working directory relative to it, so that it names no home."""
+    here = Path.cwd()
+    return (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()
+
+
+def _quantization(run: Run) -> Quantization:
+    result = run.result
+    return Quantization(
+        operations=len(result.operations),
+        quantized=count(result, Fate.QUANTIZED),
+        passthrough=count(result, Fate.PASSTHROUGH),
+        fused=count(result, Fate.FUSED),
+        fake_quantize=result.fake_quantize_count,
+        samples=result.sample_count,
+        policies=result.outcomes,
+        not_quantized=tuple(
+            KeptOperation(name=each.plan.name, type=each.plan.type, reason=each.plan.reason)
+            for each in result.operations
+            if _is(each, Fate.FLOAT)
+        ),
+    )
+
+
+def _is(operation: OperationResult, fate: Fate) -> bool:
+    return operation.plan.status is fate
+
+
+def _layer(operation: OperationResult) -> Layer:
+    plan = operation.plan
+    return Layer(
+        name=plan.name,
+        type=plan.type,
+        weights_scheme=None if plan.weights is None else str(plan.weights),
+        activations_scheme=activations(plan),
+        ranges=operation.ranges,
+        bias_shift=operation.bias_shift,
+        note=operation.note,
+    )
+
+
+def activations(plan: OperationPlan) -> str | None:
+    """The schemes of an operation's activations, each named once."""
+    return ", ".join(dict.fromkeys(map(str, plan.activations))) or None

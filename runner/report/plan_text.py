@@ -1,0 +1,60 @@
+"""A Plan as text: counts first, then what will run, then every operation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from rich.console import Console
+
+from quant.plan import OperationPlan, Status
+from runner import plan_json
+from runner.plan import Plan, calibration_count
+from runner.recipe.recipe import Recipe
+from runner.report.make import activations
+from runner.report.numbers import NONE
+from runner.report.tables import print_table
+
+
+def print_plan(plan: Plan, recipe: Recipe, console: Console) -> None:
+    """Prints a plan; names are never cut."""
+    emulated = f", emulated on {plan.device}" if plan.emulated else ""
+    console.print(f"{plan.recipe} -> {plan.target}{emulated}", style="bold")
+    for line in _summary(plan, recipe):
+        console.print(f"  {line}")
+    for note in plan.notes:
+        console.print(f"  note: {note}", style="yellow")
+    console.print()
+    rows = [_row(each) for each in plan.quantization.operations]
+    print_table(console, ("operation", "type", "weights", "activations", "why"), rows)
+
+
+def _summary(plan: Plan, recipe: Recipe) -> Iterator[str]:
+    digest = plan_json.digest(plan)
+    yield f"plan {digest[:12]}, model {plan.model_sha256[:12]} {recipe.model.path.name}"
+    counts = Counter(each.status for each in plan.quantization.operations)
+    yield (
+        f"operations: {counts[Status.QUANTIZED]} quantized, {counts[Status.PASSTHROUGH]} passed "
+        f"through, {counts[Status.FUSED]} fused, {counts[Status.FLOAT]} in floating point"
+    )
+    yield f"steps: {' -> '.join(plan.quantization.step_names)}"
+    yield f"calibration: {calibration_count(plan)} samples, one f32 pass"
+    if plan.metrics:
+        names = ", ".join(plan.metrics)
+        samples = plan.datasets["validation"].samples
+        yield f"evaluation: {names} on {samples} samples, f32, both models"
+    if plan.benchmark is not None:
+        speed = plan.benchmark
+        yield f"benchmark: {speed.hint}, {speed.repeats} x {speed.seconds:g} s per model, in turn"
+    for check in recipe.expect:
+        drop = f", {check.drop_type}" if check.kind == "max_drop" else ""
+        yield f"check {check.id}: {check.metric} {check.kind} {check.bound:g}{drop} ({check.where})"
+    yield f"results: {recipe.outputs.dir}"
+
+
+def _row(operation: OperationPlan) -> tuple[str, ...]:
+    weights = NONE if operation.weights is None else str(operation.weights)
+    why = operation.reason or (
+        "" if operation.status is Status.QUANTIZED else operation.status.value
+    )
+    return operation.name, operation.type, weights, activations(operation) or NONE, why

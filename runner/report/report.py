@@ -1,0 +1,191 @@
+"""The Report type: plain numbers with units. Every output format renders it and adds nothing.
+
+The schema is `recipe.report/1`. Numbers are never rounded here, and none is NaN or infinite: what
+has no finite value is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+SCHEMA = "recipe.report/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What was run: the recipe with a digest of its resolved content, and its plan's digest."""
+
+    name: str
+    path: str
+    digest: str
+    plan_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Where it was run: nothing in it names a host or a person."""
+
+    device: str
+    device_name: str
+    isa: tuple[str, ...]
+    openvino: str
+    runner: str
+    python: str
+    os: str
+    threads: int
+    precision: str = "f32"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricValue:
+    """A metric of both models on the same `n` samples; a positive drop is for the worse."""
+
+    metric: str
+    fp32: float | None
+    quantized: float | None
+    drop: float | None
+    n: int
+    ci95: tuple[float, float] | None
+    higher_is_better: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """Milliseconds of one synchronous request."""
+
+    median: float
+    p90: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speed:
+    """Speed of one model; `spread` is (max - min) / median of the throughput over repeats."""
+
+    throughput_fps: float
+    latency_ms: Latency
+    spread: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performance:
+    """Both models measured in turn; speed-ups are medians of the ratios within each repeat.
+
+    `speedup` is that of what `hint` asks for.
+    """
+
+    fp32: Speed
+    quantized: Speed
+    speedup: float
+    throughput_speedup: float
+    latency_speedup: float
+    hint: str
+    seconds: float
+    repeats: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """Bytes of .xml and .bin together, both models as saved here, uncompressed."""
+
+    fp32_bytes: int
+    quantized_bytes: int
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptOperation:
+    """An operation that stays in floating point, and why."""
+
+    name: str
+    type: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantization:
+    """Counts of operations by what became of them; `policies` are choices that the data made."""
+
+    operations: int
+    quantized: int
+    passthrough: int
+    fused: int
+    fake_quantize: int
+    samples: int
+    policies: Mapping[str, str] = field(default_factory=dict)
+    reverted: tuple[str, ...] = ()
+    not_quantized: tuple[KeptOperation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A quantized operation; `ranges` are its activations' by quantizer."""
+
+    name: str
+    type: str
+    weights_scheme: str | None
+    activations_scheme: str | None
+    ranges: Mapping[str, tuple[float, float]]
+    bias_shift: float | None
+    note: str = ""
+
+
+class Status(StrEnum):
+    """The outcome of a check."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One expectation and its outcome; `where` is the place of the bound as path:line:column."""
+
+    id: str
+    status: Status
+    metric: str
+    kind: str
+    value: float | None
+    bound: float
+    where: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """Seconds per phase; None where a phase was not run."""
+
+    load_s: float
+    calibration_s: float
+    quantize_s: float
+    baseline_s: float | None = None
+    evaluate_s: float | None = None
+    benchmark_s: float | None = None
+    total_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything about one run of one recipe for one target."""
+
+    recipe: Subject
+    target: str
+    emulated: bool
+    environment: Environment
+    metrics: Mapping[str, MetricValue]
+    performance: Performance | None
+    size: Size
+    quantization: Quantization
+    layers: tuple[Layer, ...]
+    checks: tuple[Check, ...]
+    timings: Timings
+    artifacts: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """`fail` when any check failed, else `pass`."""
+        return "fail" if any(check.status is Status.FAIL for check in self.checks) else "pass"

@@ -1,0 +1,84 @@
+"""A Report as text for a terminal or a log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.text import Text
+
+from runner.report.numbers import interval, number, size
+from runner.report.report import Report, Status
+from runner.report.tables import print_table
+
+STYLES = {Status.PASS: "bold green", Status.FAIL: "bold red"}
+OTHER_STYLE = "bold yellow"
+MEASURES = ("measure", "FP32", "quantized", "ratio")
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Prints the report, a table per subject."""
+    verdict = Text(report.verdict.upper(), style=STYLES[Status(report.verdict)])
+    if not report.checks:
+        verdict = Text("done, nothing was expected")
+    title = f"{report.recipe.name} -> {report.target}{_emulated(report)}: "
+    console.print(Text.assemble((title, "bold"), verdict))
+    if report.metrics:
+        head = ("metric", "FP32", "quantized", "drop", "95 % interval", "n")
+        print_table(console, head, _metrics(report), numbers=range(1, 6))
+    print_table(console, MEASURES, _measures(report), numbers=range(1, 4))
+    counts = report.quantization
+    console.print(
+        f"operations: {counts.quantized} quantized, {counts.passthrough} passed through, "
+        f"{counts.fused} fused, {len(counts.not_quantized)} kept in floating point"
+    )
+    if report.checks:
+        print_table(console, ("check", "", "found", "bound written at"), _checks(report))
+    console.print(f"results: {report.artifacts['model']}, {report.artifacts['report_json']}")
+
+
+def print_warnings(report: Report, console: Console) -> None:
+    """Prints notes, and checks that did not decide anything."""
+    for note in report.notes:
+        console.print(f"note: {note}", style="yellow")
+    for check in report.checks:
+        if check.status not in STYLES:
+            console.print(
+                f"warning: check {check.id!r} was {check.status}: {check.message}", style="yellow"
+            )
+
+
+def _emulated(report: Report) -> str:
+    return f" (emulated on {report.environment.device})" if report.emulated else ""
+
+
+def _metrics(report: Report) -> Iterator[tuple[str, ...]]:
+    for name, value in report.metrics.items():
+        yield (
+            name,
+            number(value.fp32),
+            number(value.quantized),
+            number(value.drop),
+            interval(value.ci95),
+            str(value.n),
+        )
+
+
+def _measures(report: Report) -> Iterator[tuple[str, ...]]:
+    speed = report.performance
+    if speed is not None:
+        old, new = speed.fp32, speed.quantized
+        faster = f"{speed.throughput_speedup:.2f}x"
+        yield "throughput, 1/s", number(old.throughput_fps), number(new.throughput_fps), faster
+        before, after = old.latency_ms, new.latency_ms
+        faster = f"{speed.latency_speedup:.2f}x"
+        yield "latency, median ms", number(before.median), number(after.median), faster
+        yield "latency, p90 ms", number(before.p90), number(after.p90), ""
+    both = report.size
+    yield "model size", size(both.fp32_bytes), size(both.quantized_bytes), f"{both.ratio:.3f}"
+
+
+def _checks(report: Report) -> Iterator[tuple[str | Text, ...]]:
+    for check in report.checks:
+        status = Text(check.status.upper(), style=STYLES.get(check.status, OTHER_STYLE))
+        yield check.id, status, check.message, check.where

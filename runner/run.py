@@ -1,0 +1,188 @@
+"""A Plan carried out: quantized and saved, evaluated, measured and checked."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from quant.entry import Result, apply, collect
+from quant.plan import Status
+from quant.runtime import ov
+from runner.benchmark import benchmark
+from runner.data.open import Selection
+from runner.data.sample import Array
+from runner.evaluate import Evaluation, evaluate
+from runner.foreign_errors import mapped_errors
+from runner.gates import Measures, check_all
+from runner.metric_value import metric_value
+from runner.plan import Plan, calibration_count
+from runner.progress import Progress, silent
+from runner.recipe.recipe import Recipe
+from runner.report.report import Check, MetricValue, Performance, Size
+from runner.subjects import make_metrics, open_datasets
+
+Datasets = Mapping[str, Selection]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What came of a plan; None stands for what was not asked for. `timings`: seconds by phase."""
+
+    plan: Plan
+    result: Result
+    evaluation: Evaluation | None
+    metrics: Mapping[str, MetricValue]
+    performance: Performance | None
+    size: Size
+    checks: tuple[Check, ...]
+    timings: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """A dataset as `quant.collect` takes it: indexable, each sample a list in the inputs' order."""
+
+    dataset: Selection
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __iter__(self) -> Iterator[list[Array]]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: int) -> list[Array]:
+        sample = self.dataset[index]
+        return [sample.inputs[each.name] for each in self.dataset.inputs]
+
+
+def run(plan: Plan, recipe: Recipe, folder: Path, *, progress: Progress = silent) -> Run:
+    """The plan carried out; the model is saved in the folder as soon as there is one.
+
+    Raises:
+        RunError: the model, a device or a sample fails.
+    """
+    timings: dict[str, float] = {}
+    datasets = open_datasets(recipe, plan.quantization.model)
+    result = _quantize(plan, datasets, timings, progress)
+    size = _save(plan, result, folder / f"{recipe.name}.xml")
+    evaluation = _evaluate(plan, recipe, result, datasets, progress)
+    if evaluation is not None:
+        timings |= {"baseline_s": evaluation.baseline_s, "evaluate_s": evaluation.evaluate_s}
+    metrics = _values(recipe, evaluation)
+    performance = _benchmark(plan, result, datasets, timings, progress)
+    measures = Measures(
+        metrics=None if evaluation is None else metrics,
+        performance=performance,
+        size=size,
+        quantized_operations=count(result, Status.QUANTIZED),
+    )
+    return Run(
+        plan=plan,
+        result=result,
+        evaluation=evaluation,
+        metrics=metrics,
+        performance=performance,
+        size=size,
+        checks=check_all(recipe.expect, measures),
+        timings=timings,
+    )
+
+
+def count(result: Result, status: Status) -> int:
+    """How many operations met with this fate."""
+    return sum(each.plan.status is status for each in result.operations)
+
+
+@contextmanager
+def _timed(timings: dict[str, float], phase: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    timings[phase] = time.perf_counter() - started
+
+
+def _quantize(
+    plan: Plan, datasets: Datasets, timings: dict[str, float], progress: Progress
+) -> Result:
+    data = datasets.get("calibration")
+    samples: Iterable[list[Array]] = () if data is None else Calibration(dataset=data)
+    total = calibration_count(plan)
+    progress("calibrate", 0, total)
+    with (
+        _timed(timings, "calibration_s"),
+        mapped_errors("run the calibration", None if data is None else data.records.path),
+    ):
+        statistics = collect(
+            plan.quantization, samples, progress=lambda done: progress("calibrate", done, total)
+        )
+    progress("quantize", 0, None)
+    with _timed(timings, "quantize_s"), mapped_errors("quantize the model"):
+        return apply(plan.quantization, statistics)
+
+
+def _save(plan: Plan, result: Result, path: Path) -> Size:
+    """Saves the quantized model, and FP32 only as long as it takes to see its size."""
+    with (
+        mapped_errors("save the model"),
+        tempfile.TemporaryDirectory(dir=path.parent, prefix=".fp32-") as folder,
+    ):
+        quantized = _saved_bytes(result.model, path)
+        fp32 = _saved_bytes(plan.quantization.model, Path(folder) / path.name)
+    return Size(fp32_bytes=fp32, quantized_bytes=quantized, ratio=quantized / fp32)
+
+
+def _saved_bytes(model: ov.Model, path: Path) -> int:
+    ov.save_model(model, path, compress_to_fp16=False)
+    return path.stat().st_size + path.with_suffix(".bin").stat().st_size
+
+
+def _evaluate(
+    plan: Plan, recipe: Recipe, result: Result, datasets: Datasets, progress: Progress
+) -> Evaluation | None:
+    if not plan.metrics:
+        return None
+    data = datasets["validation"]
+    progress("evaluate", 0, len(data))
+    return evaluate(
+        plan.quantization.model,
+        result.model,
+        data,
+        make_metrics(recipe),
+        device=plan.device,
+        progress=progress,
+    )
+
+
+def _values(recipe: Recipe, evaluation: Evaluation | None) -> dict[str, MetricValue]:
+    if evaluation is None:
+        return {}
+    kinds = {source.name: source.metric for source in recipe.metrics}
+    return {
+        name: metric_value(kinds[name], metric, evaluation.outcomes[name])
+        for name, metric in make_metrics(recipe).items()
+    }
+
+
+def _benchmark(
+    plan: Plan,
+    result: Result,
+    datasets: Datasets,
+    timings: dict[str, float],
+    progress: Progress,
+) -> Performance | None:
+    if plan.benchmark is None:
+        return None
+    progress("benchmark", 0, plan.benchmark.repeats)
+    data = datasets.get("validation") or datasets["calibration"]
+    with _timed(timings, "benchmark_s"):
+        return benchmark(
+            plan.quantization.model,
+            result.model,
+            data,
+            plan.benchmark,
+            device=plan.device,
+            progress=progress,
+        )

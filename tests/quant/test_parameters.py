@@ -1,0 +1,203 @@
+"""Mappings -> parameters, and every way in which they can be wrong."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+
+from quant.errors import ParameterError, ParameterProblem
+from quant.parameters import (
+    Aggregator,
+    DefaultParameters,
+    FastBiasParameters,
+    Ignored,
+    IgnoredOperation,
+    MinMaxParameters,
+    ModelType,
+    Overrides,
+    RangeEstimator,
+    SideEstimator,
+    SmoothParameters,
+    read_parameters,
+)
+from quant.scheme import Mode, Preset
+from quant.steps.table import FAST_BIAS, MIN_MAX, PARAMETERS, SMOOTH, SimpleStep, Step, expand
+
+
+def problems_of(given: Any, kind: type = DefaultParameters) -> list[str]:
+    with pytest.raises(ParameterError) as caught:
+        read_parameters(kind, given)
+    return [str(problem) for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize("kind", PARAMETERS.values(), ids=PARAMETERS)
+def test_nothing_given_is_the_default(kind: type) -> None:
+    assert read_parameters(kind, {}) == kind()
+
+
+def test_nested_mappings() -> None:
+    given = {
+        "preset": "mixed",
+        "model_type": "transformer",
+        "stat_subset_size": 300,
+        "weights": {"mode": "asymmetric"},
+        "range_estimator": {"max": {"aggregator": "median", "clipping_value": 6}},
+        "ignored": {"scope": ["a", "b"], "operations": [{"type": "Add"}]},
+    }
+    expected = MinMaxParameters(
+        preset=Preset.MIXED,
+        model_type=ModelType.TRANSFORMER,
+        stat_subset_size=300,
+        weights=Overrides(mode=Mode.ASYMMETRIC),
+        range_estimator=RangeEstimator(
+            max=SideEstimator(aggregator=Aggregator.MEDIAN, clipping_value=6.0)
+        ),
+        ignored=Ignored(scope=("a", "b"), operations=(IgnoredOperation(type="Add"),)),
+    )
+    assert read_parameters(MinMaxParameters, given) == expected
+
+
+def test_dataclasses_are_taken_as_they_are() -> None:
+    given = {"ignored": Ignored(scope=("a",)), "preset": Preset.MIXED}
+    expected = MinMaxParameters(ignored=Ignored(scope=("a",)), preset=Preset.MIXED)
+    assert read_parameters(MinMaxParameters, given) == expected
+    assert read_parameters(MinMaxParameters, expected) is expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"presets": "mixed"}, "presets: unknown parameter 'presets' - did you mean 'preset'?"),
+        ({"quality": 1}, "quality: unknown parameter 'quality'"),
+        ({1: 2}, "1: unknown parameter 1"),
+        (
+            {"preset": "perfomance"},
+            "preset: unknown value 'perfomance'; expected one of 'performance', 'mixed', "
+            "'accuracy' - did you mean 'performance'?",
+        ),
+        (
+            {"preset": 3},
+            "preset: unknown value 3; expected one of 'performance', 'mixed', 'accuracy'",
+        ),
+        ({"stat_subset_size": 1.5}, "stat_subset_size: found 1.5, expected int"),
+        ({"stat_subset_size": True}, "stat_subset_size: found True, expected int"),
+        ({"seed": None}, "seed: found None, expected int"),
+        ({"shuffle_data": 1}, "shuffle_data: found 1, expected bool"),
+        ({"stat_subset_size": 0}, "stat_subset_size: found 0, expected a whole number from 1 up"),
+        ({"threshold": 0}, "threshold: found 0.0, expected a number above 0"),
+        ({"weights": 8}, "weights: found 8, expected a mapping"),
+        ({"weights": {"bit": 8}}, "weights.bit: unknown parameter 'bit' - did you mean 'bits'?"),
+        ({"ignored": {"scope": "conv1"}}, "ignored.scope: found 'conv1', expected a list"),
+        ({"ignored": {"scope": ["a", 2]}}, "ignored.scope.1: found 2, expected str"),
+        (
+            {"ignored": {"operations": [{"attributes": {}}]}},
+            "ignored.operations.0: missing parameter 'type'",
+        ),
+        (
+            {"ignored": {"operations": [{"type": "Add", "attributes": 3}]}},
+            "ignored.operations.0.attributes: found 3, expected dict",
+        ),
+        (
+            {"range_estimator": {"max": {"outlier_prob": 0.6}}},
+            "range_estimator.max.outlier_prob: found 0.6, expected a share above 0 and below 0.5",
+        ),
+    ],
+    ids=lambda value: None if isinstance(value, str) else str(value),
+)
+def test_problems(given: Any, expected: str) -> None:
+    assert problems_of(given) == [expected]
+
+
+def test_not_a_number_is_out_of_bounds() -> None:
+    assert problems_of({"threshold": float("nan")}) == [
+        "threshold: found nan, expected a number above 0"
+    ]
+
+
+def test_a_bound_of_another_kind() -> None:
+    assert problems_of({"alpha": 1.5}, SmoothParameters) == [
+        "alpha: found 1.5, expected a number from 0 to 1"
+    ]
+
+
+def test_all_problems_at_once() -> None:
+    given = {"presets": 1, "stat_subset_size": "all", "weights": {"mode": "odd"}}
+    assert [text.split(":")[0] for text in problems_of(given)] == [
+        "presets",
+        "stat_subset_size",
+        "weights.mode",
+    ]
+
+
+def test_wrong_values_with_bounds_are_one_problem() -> None:
+    assert problems_of({"stat_subset_size": "all"}) == [
+        "stat_subset_size: found 'all', expected int"
+    ]
+
+
+def test_errors_pickle() -> None:
+    error = ParameterError([ParameterProblem(1, ("a", 0), "found 1", "expected 2")])
+    copy = pickle.loads(pickle.dumps(error))
+    assert (copy.problems, str(copy)) == (error.problems, "a.0: found 1 (expected 2)")
+
+
+def test_default_quantization_expands() -> None:
+    given = {"preset": "mixed", "stat_subset_size": 5, "threshold": 2.0}
+    minimum = MinMaxParameters(preset=Preset.MIXED, stat_subset_size=5)
+    bias = FastBiasParameters(stat_subset_size=5, threshold=2.0)
+    assert expand((Step(use="DefaultQuantization", parameters=given),)) == (
+        SimpleStep(index=0, use=MIN_MAX, parameters=minimum),
+        SimpleStep(index=0, use=FAST_BIAS, parameters=bias),
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, [MIN_MAX, FAST_BIAS]),
+        ({"model_type": "transformer"}, [SMOOTH, MIN_MAX, FAST_BIAS]),
+        ({"model_type": "transformer", "use_smooth_quant": False}, [MIN_MAX, FAST_BIAS]),
+    ],
+    ids=str,
+)
+def test_parts_of_default_quantization(given: dict[str, Any], expected: list[str]) -> None:
+    steps = expand((Step(use="DefaultQuantization", parameters=given),))
+    assert [step.use for step in steps] == expected
+
+
+@pytest.mark.parametrize(
+    ("uses", "message"),
+    [
+        ((), "there are no steps"),
+        (("FastBiasCorrection",), "MinMaxQuantization has to come before it"),
+        (("SmoothQuant",), "which has to come after it"),
+        (("MinMaxQuantization", "SmoothQuant"), "which has to come after it"),
+        (("MinMaxQuantization", "MinMaxQuantization"), "quantized already by an earlier step"),
+        (("DefaultQuantization", "MinMaxQuantization"), "quantized already by an earlier step"),
+        (("MinMaxQuantisation",), "unknown step 'MinMaxQuantisation'; expected one of"),
+    ],
+    ids=str,
+)
+def test_orders_that_can_not_work(uses: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        expand(tuple(Step(use=use) for use in uses))
+
+
+def test_problems_of_all_steps_at_once() -> None:
+    steps = (
+        Step(use=MIN_MAX, parameters={"seeds": 1}),
+        Step(use=FAST_BIAS, parameters={"threshold": -1}),
+    )
+    with pytest.raises(ParameterError) as caught:
+        expand(steps)
+    assert [(p.step, p.path) for p in caught.value.problems] == [
+        (0, ("seeds",)),
+        (1, ("threshold",)),
+    ]
+
+
+def test_full_bias_correction_is_refused() -> None:
+    with pytest.raises(ParameterError, match="use_fast_bias: full BiasCorrection is not in this"):
+        expand((Step(use="DefaultQuantization", parameters={"use_fast_bias": False}),))

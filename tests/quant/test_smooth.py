@@ -1,0 +1,163 @@
+"""SmoothQuant: what it keeps, when it does nothing, and the statistics after it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import quant
+from quant.entry import collect, resolve
+from quant.load import load_model
+from quant.parameters import Aggregator
+from quant.plan import SmoothGroup, SmoothPlan, TensorRef
+from quant.runtime import opset, ov
+from quant.statistics.collect import collect_needs
+from quant.statistics.need import Need, Reduction, Statistics
+from quant.steps import smooth
+from quant.target import Target
+from quant.work import Work
+from tests import models
+
+Array = NDArray[Any]
+
+SMOOTHED = (models.encoder_sdpa, models.matmul, models.classifier)
+
+
+def smoothed(
+    model: ov.Model, target: Target, *, preset: str = "mixed", given: list[Any] | None = None
+) -> tuple[Work, SmoothPlan, Statistics]:
+    """The model after SmoothQuant alone, and the statistics as later steps see them.
+
+    What the quantizer will divide channels by stands as a Multiply in front of the readers.
+    """
+    parameters = {"model_type": "transformer", "preset": preset}
+    step = quant.Step(use="DefaultQuantization", parameters=parameters)
+    plan = resolve(load_model(model), [step], target)
+    statistics = collect(plan, given or models.samples(model))
+    work, part = Work(plan.model.clone()), plan.steps[0]
+    assert isinstance(part, SmoothPlan)
+    after = smooth.apply(work, part, statistics)
+    for group in part.groups:
+        if group.quantizer in work.scales:
+            _divide(work, group, work.scales[group.quantizer])
+    return work, part, after
+
+
+def _divide(work: Work, group: SmoothGroup, scale: Array) -> None:
+    source = work.nodes[group.tensor.op].output(group.tensor.port)
+    factor = opset.constant((1 / scale).astype(np.float32))
+    node = models.named(opset.multiply(source, factor), f"{group.quantizer}/smooth")
+    for name in group.operations:
+        work.nodes[name].input(0).replace_source_output(node.output(0))
+
+
+@pytest.mark.parametrize("build", SMOOTHED, ids=lambda build: build.__name__)
+def test_smoothing_keeps_the_outputs(build: Callable[[], ov.Model], cpu: Target) -> None:
+    model = build()
+    work, _, _ = smoothed(model, cpu)
+    assert work.scales
+    sample = models.samples(model, 1)[0]
+    found, expected = models.evaluate(work.model, sample)[0], models.evaluate(model, sample)[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_uneven_channels_are_smoothed(cpu: Target) -> None:
+    work, _, _ = smoothed(models.encoder_sdpa(), cpu)
+    assert work.outcomes["smooth q/fq_input_0"].startswith("alpha 0.")
+    scale = work.scales["q/fq_input_0"]
+    assert scale.shape == (1, 1, 16)
+    assert scale.argmax() == 0
+
+
+def test_the_quantizer_divides_the_channels(cpu: Target) -> None:
+    """Its input range is per channel, its output range one for the tensor."""
+    model = models.encoder_sdpa()
+    result = quant.quantize(model, models.samples(model), target=cpu, model_type="transformer")
+    nodes = {node.get_friendly_name(): node for node in result.model.get_ordered_ops()}
+    shapes = [list(nodes["q/fq_input_0"].input_value(i).get_shape()) for i in range(1, 5)]
+    assert shapes == [[1, 1, 16], [1, 1, 16], [], []]
+
+
+def test_even_channels_are_left_alone() -> None:
+    rng = np.random.default_rng(0)
+    weights = rng.uniform(0.9, 1, (8, 6)) * rng.choice([-1, 1], (8, 6))
+    alpha, scale = smooth.best_scale(
+        np.ones(6), np.full(6, 0.3), [weights[..., None]], smooth.ALPHAS
+    )
+    assert (alpha, scale.tolist()) == (None, [1.0] * 6)
+
+
+def test_no_scale_is_recorded_as_none(cpu: Target) -> None:
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 6, 16)
+    weights = models.constant(rng.choice(np.float32([-1, 1]), (8, 16)), "weights")
+    node = models.named(opset.matmul(x, weights, False, True), "linear")
+    even = [rng.choice(np.float32([-1, 1]), (1, 6, 16)) for _ in range(4)]
+    work, _, statistics = smoothed(models.finish([node], [x]), cpu, given=even)
+    assert work.outcomes == {"smooth linear/fq_input_0": "none"}
+    assert statistics.replaced == {}
+    assert work.scales == {}
+
+
+def test_one_large_channel_is_divided_by_more_than_the_others() -> None:
+    rng = np.random.default_rng(0)
+    peak, weights = np.array([50.0, 1, 1, 1]), rng.standard_normal((8, 4))
+    alpha, scale = smooth.best_scale(peak, peak**2 / 9, [weights[..., None]], smooth.ALPHAS)
+    assert alpha is not None
+    assert (scale[0] > 3 * scale[1:]).all()
+
+
+@pytest.mark.parametrize("dead", [np.array([0.0, 1, 1, 1]), np.zeros(4)], ids=["one", "all"])
+def test_dead_channels_have_finite_scales(dead: Array) -> None:
+    weights = np.random.default_rng(0).standard_normal((8, 4))
+    _, scale = smooth.best_scale(dead, dead**2, [weights[..., None]], smooth.ALPHAS)
+    assert np.isfinite(scale).all()
+    assert (scale > 0).all()
+
+
+def test_a_given_alpha_is_the_only_candidate(cpu: Target) -> None:
+    model = models.encoder_sdpa()
+    steps = [
+        quant.Step(use="SmoothQuant", parameters={"alpha": 0.5}),
+        quant.Step(use="MinMaxQuantization", parameters={"model_type": "transformer"}),
+    ]
+    result = quant.apply(
+        plan := quant.resolve(load_model(model), steps, cpu),
+        quant.collect(plan, models.samples(model)),
+    )
+    chosen = {text for key, text in result.outcomes.items() if key.startswith("smooth")}
+    assert chosen <= {"alpha 0.5", "none"}
+
+
+@pytest.mark.parametrize("preset", ["performance", "mixed"])
+def test_statistics_after_smoothing_are_those_of_the_smoothed_tensor(
+    preset: str, cpu: Target
+) -> None:
+    """Extremes are those over all samples, whatever the aggregator that was asked for."""
+    model = models.encoder_sdpa()
+    work, plan, statistics = smoothed(model, cpu, preset=preset)
+    quantizers = {name: group.quantizer for group in plan.groups for name in group.operations}
+    renamed = {key: _renamed(key[1], quantizers[key[0]]) for key in statistics.replaced}
+    assert {need.reduction for _, need in renamed} >= {Reduction.MIN, Reduction.MEAN}
+    again = collect_needs(work.model, list(renamed.values()), models.samples(model))
+    for key, need in renamed.items():
+        found, expected = statistics.of(key[1], key[0]), again.values[need]
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5, err_msg=str(key))
+
+
+def _renamed(need: Need, quantizer: str) -> Need:
+    """The need on the smoothed tensor, its extremes taken over all samples."""
+    extremes = {
+        Reduction.MIN: Aggregator.MIN,
+        Reduction.MAX: Aggregator.MAX,
+        Reduction.ABS_MAX: Aggregator.MAX,
+    }
+    return dataclasses.replace(
+        need,
+        tensor=TensorRef(f"{quantizer}/smooth"),
+        aggregator=extremes.get(need.reduction, need.aggregator),
+    )

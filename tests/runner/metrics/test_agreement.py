@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from runner.errors import ModelError
+from runner.metrics.agreement import Power
+from runner.metrics.metric import Outputs
+from tests.runner.metrics.builders import metric, outputs, sample
+
+CLASSES = outputs(y=[[0.1, 0.9]])
+MAP = outputs(y=[[3.0], [4.0]])
+
+
+def outcome(ours: Outputs, fp32: Outputs, **options: Any) -> Any:
+    return metric("agreement", **options).outcome(ours, sample(), fp32)
+
+
+def test_class_scores_agree_on_the_best_class() -> None:
+    assert outcome(outputs(y=[[0.4, 0.6]]), CLASSES) == 1.0
+    assert outcome(outputs(y=[[0.6, 0.4]]), CLASSES) == 0.0
+    assert outcome(outputs(y=[[0.1, np.nan]]), CLASSES) == 0.0
+
+
+def test_other_outputs_are_compared_by_noise() -> None:
+    assert outcome(outputs(y=[[3.0], [4.5]]), MAP) == Power(signal=25.0, noise=0.25)
+
+
+def test_several_outputs_pool_their_noise() -> None:
+    fp32, ours = outputs(a=[[3, 0]], b=[[4, 0]]), outputs(a=[[3, 1]], b=[[4, 2]])
+    assert outcome(ours, fp32) == Power(signal=25.0, noise=5.0)
+    assert outcome(ours, fp32, output="a", compare="sqnr") == Power(signal=9.0, noise=1.0)
+
+
+def test_top_1_of_several_outputs_needs_a_name() -> None:
+    fp32 = outputs(a=[[3, 0]], b=[[4, 0]])
+    with pytest.raises(ModelError, match="'a' and 'b'; name one with 'output'"):
+        outcome(fp32, fp32, compare="top_1")
+    assert outcome(fp32, fp32, compare="top_1", output="b") == 1.0
+
+
+def test_top_1_is_a_share() -> None:
+    assert metric("agreement").value([1.0, 0.0, 1.0, 1.0]) == 0.75
+
+
+def test_sqnr_is_in_decibels_over_all_samples() -> None:
+    powers = [Power(signal=60.0, noise=1.0), Power(signal=40.0, noise=0.0)]
+    assert metric("agreement").value(powers) == pytest.approx(20.0)
+
+
+def test_fp32_agrees_with_itself() -> None:
+    agreement = metric("agreement")
+    assert agreement.value([outcome(CLASSES, CLASSES)]) == 1.0
+    assert agreement.value([outcome(MAP, MAP)]) is None
+
+
+def test_sqnr_has_no_drop() -> None:
+    same = [Power(signal=1.0, noise=0.0)] * 3
+    assert metric("agreement").drop_interval(same, [Power(signal=1.0, noise=0.1)] * 3) is None
+
+
+def test_values_without_a_finite_noise_are_refused() -> None:
+    with pytest.raises(ModelError, match="sample 's' hold NaN or infinite"):
+        outcome(outputs(y=[[np.inf], [4.0]]), MAP)
+
+
+def test_other_shapes_are_refused() -> None:
+    with pytest.raises(ModelError, match=r"shape \[1, 3\], and FP32's has \[1, 2\]"):
+        outcome(outputs(y=[[1, 2, 3]]), CLASSES)

@@ -1,0 +1,40 @@
+"""What must not be imported: start-up time is spent there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("openvino", "numpy", "ruamel", "cerberus")
+
+
+@pytest.mark.parametrize(
+    ("code", "allowed"),
+    [
+        ("import runner", set()),
+        ("import runner.errors, runner.recipe.recipe", set()),
+        (
+            "from pathlib import Path; import runner.recipe.read as r; "
+            "path = Path('tests/bad_recipes/unknown_key.yaml')\n"
+            "try: r.read(path)\nexcept r.RecipeError: pass",
+            {"ruamel", "cerberus"},
+        ),
+        ("import runner; runner.load_target('cpu')", {"ruamel", "cerberus"}),
+    ],
+    ids=["package", "types", "read", "target"],
+)
+def test_light_imports(code: str, allowed: set[str]) -> None:
+    program = f"{code}\nimport sys\nprint(*(m for m in {HEAVY} if m in sys.modules))"
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert set(result.stdout.split()) <= allowed
+
+
+def test_unknown_attributes() -> None:
+    import runner
+
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = runner.nothing

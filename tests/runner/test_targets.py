@@ -1,0 +1,185 @@
+"""Hardware descriptors: those that ship, and what is refused."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+import runner
+from quant.scheme import Granularity, Mode, Preset, Scheme
+from quant.target import DEPTHWISE, EMBEDDING, Support, Target
+from runner.errors import DescriptorError, UsageError
+from runner.targets import load_target, target_names
+
+A_SYM = Scheme(bits=8, mode=Mode.SYMMETRIC, granularity=Granularity.PERTENSOR)
+A_ASYM = Scheme(bits=8, mode=Mode.ASYMMETRIC, granularity=Granularity.PERTENSOR)
+W_SYM = Scheme(
+    bits=8, mode=Mode.SYMMETRIC, granularity=Granularity.PERCHANNEL, level_low=-127, level_high=127
+)
+W_ASYM = Scheme(bits=8, mode=Mode.ASYMMETRIC, granularity=Granularity.PERCHANNEL)
+
+SMALL = """\
+hardware: 1
+name: small
+runtime: {device: null, emulate_on: CPU}
+schemes:
+  a: {mode: [symmetric, asymmetric], bits: [8, 16], granularity: pertensor}
+  w: {bits: 8, mode: symmetric, granularity: perchannel, level_low: -127, level_high: 127}
+operations:
+  - {op: [MatMul, Convolution], activations: a, weights: [w]}
+  - {op: LSTMSequence, weights: w, unified_scales: [[0, 1], [4, 5]]}
+passthrough: [Reshape]
+input_priority_types: [Convolution]
+"""
+
+
+def load_text(folder: Path, text: str) -> Target:
+    path = folder / "device.yaml"
+    path.write_text(text)
+    return load_target(path)
+
+
+def test_names() -> None:
+    assert target_names() == ("cpu", "gna", "gna3", "gpu", "npu", "vpu")
+
+
+@pytest.mark.parametrize("name", target_names())
+def test_shipped_descriptors_carry_their_file_s_name(name: str) -> None:
+    assert runner.load_target(name).name == name
+
+
+def test_convolutions_of_the_cpu() -> None:
+    target = load_target("cpu")
+    expected = Support(activations=(A_SYM, A_ASYM), weights=(W_SYM, W_ASYM))
+    assert target.operations["Convolution"] == expected
+    assert target.operations[DEPTHWISE].is_per_channel
+    assert target.operations[EMBEDDING] == Support(weights=(W_SYM, W_ASYM))
+    assert target.operations["Concat"] == Support(unified_scales="all")
+    assert target.preset(Preset.ACCURACY) is Preset.MIXED
+
+
+def test_attention_of_the_cpu_is_symmetric() -> None:
+    assert load_target("cpu").operations["ScaledDotProductAttention"].activations == (A_SYM,)
+
+
+def test_the_gpu_is_the_cpu_without_recurrent_sequences() -> None:
+    cpu, gpu = load_target("cpu"), load_target("gpu")
+    assert set(cpu.operations) - set(gpu.operations) == {"LSTMSequence", "GRUSequence"}
+    assert {name: cpu.operations[name] for name in gpu.operations} == gpu.operations
+
+
+@pytest.mark.parametrize("name", ["npu", "vpu"])
+def test_accuracy_is_asymmetric_throughout_on_vision_units(name: str) -> None:
+    target = load_target(name)
+    convolution = target.operations["Convolution"]
+    assert target.preset(Preset.ACCURACY) is Preset.ACCURACY
+    assert convolution.activations[-1].mode is Mode.ASYMMETRIC
+    assert convolution.weights[0].mode is Mode.SYMMETRIC
+    assert (convolution.weights[-1].mode, convolution.weights[-1].unified_zero_point) == (
+        Mode.ASYMMETRIC,
+        True,
+    )
+
+
+@pytest.mark.parametrize("name", ["gna", "gna3"])
+def test_accuracy_has_weights_of_16_bits_on_gna(name: str) -> None:
+    target = load_target(name)
+    assert target.preset(Preset.MIXED) is Preset.ACCURACY
+    assert target.operations["MatMul"].weights[-1].bits == 16
+
+
+@pytest.mark.parametrize("name", ["vpu", "gna", "gna3"])
+def test_devices_without_a_plugin_are_emulated(name: str) -> None:
+    target = load_target(name)
+    assert (target.device, target.emulate_on) == (None, "CPU")
+
+
+@pytest.mark.parametrize("name", target_names())
+def test_every_type_is_one_of_openvino_s(name: str) -> None:
+    target = load_target(name)
+    types = set(target.operations) | target.passthrough
+    assert types - openvino_types() - {DEPTHWISE, EMBEDDING} == set()
+
+
+def openvino_types() -> set[str]:
+    """Type names in the sources of OpenVINO's operation factories, which need not be imported."""
+    spec = importlib.util.find_spec("openvino")
+    assert spec is not None
+    assert spec.origin is not None
+    sources = "".join(p.read_text() for p in Path(spec.origin).parent.glob("opset*/ops.py"))
+    created = set(re.findall(r"""create\(\s*["'](\w+)["']""", sources))
+    return created | {"Parameter", "Result", "Assign"}
+
+
+def test_lists_in_a_scheme_expand_in_the_order_written(tmp_path: Path) -> None:
+    target = load_text(tmp_path, SMALL)
+    found = [(s.mode.value, s.bits) for s in target.operations["MatMul"].activations]
+    assert found == [("symmetric", 8), ("symmetric", 16), ("asymmetric", 8), ("asymmetric", 16)]
+
+
+def test_a_descriptor_of_one_s_own(tmp_path: Path) -> None:
+    target = load_text(tmp_path, SMALL)
+    assert (target.name, target.device, target.primary_bitwidth) == ("small", None, 8)
+    assert target.operations["LSTMSequence"].unified_scales == ((0, 1), (4, 5))
+    assert target.passthrough == {"Reshape"}
+    assert target.input_priority_types == ("Convolution",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("hardware: 1", "recipe: 1", "1:1: not a hardware descriptor"),
+        ("hardware: 1", "hardware: 2", "1:11: 'hardware' is 2; expected 1"),
+        ("{device: null, emulate_on: CPU}", "{}", "3:1: missing key 'device' in 'runtime'"),
+        ("weights: [w]", "weights: [ww]", "8:59: unknown scheme 'ww'; expected 'a' or 'w'"),
+        ("weights: w", "wieghts: w", "9:24: unknown key 'wieghts' in item 2 of 'operations' - did"),
+        (
+            "  w:",
+            "  v: {bits: 8, mode: symmetric, granularity: pertensor}\n  w:",
+            "6:3: the scheme 'v'",
+        ),
+        ("[Reshape]", "[MatMul]", "10:15: 'MatMul' is listed already"),
+        ("[MatMul, ", "[Convolution, ", "8:24: 'Convolution' is listed already"),
+        ("[[0, 1], [4, 5]]", "some", "9:52: unknown unified scales 'some'; expected 'all'"),
+        ("[[0, 1], [4, 5]]", "3", "9:52: 'unified_scales' is 3; expected 'all' or lists of ports"),
+        (
+            "bits: [8, 16]",
+            "bits: [8, 7]",
+            "5:48: item 2 of 'bits' is 7; expected 2, 4, 8, 16 or 32",
+        ),
+        (", level_high: 127", "", "6:3: the scheme 'w' has one level"),
+        (
+            "[Convolution]\n",
+            "[Convolutoin]\n",
+            "11:24: unknown operation type 'Convolutoin' - did you",
+        ),
+        (
+            "op: LSTMSequence",
+            "type: LSTMSequence",
+            "9:6: unknown key 'type' in item 2 of 'operations';",
+        ),
+        ("passthrough", "extends: cpu\npassthrough", "10:1: 'extends' is not in this version"),
+    ],
+)
+def test_what_is_refused_and_where(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    assert old in SMALL
+    with pytest.raises(DescriptorError) as caught:
+        load_text(tmp_path, SMALL.replace(old, new, 1))
+    assert f"device.yaml:{expected}" in str(caught.value)
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(UsageError, match=r"unknown target 'gpuu'; .* - did you mean 'gpu'"):
+        load_target("gpuu")
+
+
+def test_the_working_directory_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hw_targets").mkdir()
+    (tmp_path / "hw_targets" / "cpu.yaml").write_text("not a descriptor")
+    monkeypatch.chdir(tmp_path)
+    assert load_target("cpu").name == "cpu"
