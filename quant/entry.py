@@ -198,8 +198,16 @@ def apply(plan: QuantPlan, statistics: Statistics) -> Result:
         fake_quantize_count=sum(
             len(s.activations) for s in plan.steps if isinstance(s, MinMaxPlan)
         ),
-        warnings=plan.warnings,
+        warnings=(*plan.warnings, *_shortages(plan, statistics.sample_count)),
     )
+
+
+def _shortages(plan: QuantPlan, count: int) -> Iterable[str]:
+    """A warning for each size of subset that the samples did not fill."""
+    sizes = dict.fromkeys(step.subset.size for step in plan.steps)
+    for size in sizes:
+        if size is not None and count and size > count:
+            yield f"stat_subset_size is {size}, but there were only {count} samples"
 
 
 def _apply(work: Work, step: StepPlan, statistics: Statistics) -> Statistics:

@@ -70,24 +70,28 @@ def weight_levels(
     it and pairs of products can't overflow 16 bits. Source: OpenVINO, saturation issue.
     """
     first, last = grid(scheme, is_weights=True)
-    if scheme.mode is Mode.ASYMMETRIC:
-        found = asymmetric(_finite(low), _finite(high), first, last)
-        return _one_zero_point(found) if scheme.unified_zero_point else found
-    found = symmetric(_finite(high), first, last)
+    low, high = _finite(low), _finite(high)
+    if scheme.mode is Mode.SYMMETRIC:
+        found = symmetric(high, first, last)
+    else:
+        found = asymmetric(low, high, first, last)
+        if scheme.unified_zero_point:
+            found = _one_zero_point(low, high, first, last)
     if not is_half_range:
         return found
     return Levels(low=found.low * 2, high=found.high * 2, levels=found.levels, first=found.first)
 
 
 def symmetric(magnitude: Array, first: int, last: int) -> Levels:
-    """A grid with zero on the integer 0 and `magnitude` on the integer `last`.
+    """A grid with zero on the integer 0 and `magnitude` on the last integer that both sides have.
 
     An empty range becomes [.., 1]: any scale represents zero.
 
     >>> float(symmetric(np.float32(127), -128, 127).low)
     -128.0
     """
-    scale = np.where(magnitude > _DEAD, magnitude, 1.0).astype(np.float64) / last
+    reach = last if first >= 0 else min(-first, last)
+    scale = np.where(magnitude > _DEAD, magnitude, 1.0).astype(np.float64) / reach
     return Levels(
         low=(first * scale).astype(np.float32),
         high=(last * scale).astype(np.float32),
@@ -128,19 +132,20 @@ def asymmetric(low: Array, high: Array, first: int, last: int) -> Levels:
     )
 
 
-def _one_zero_point(found: Levels) -> Levels:
-    """The same ranges widened until all channels share the mean zero point. Source: POT
-    2023.0.2."""
-    steps = found.levels - 1
-    low, high = found.low.astype(np.float64), found.high.astype(np.float64)
+def _one_zero_point(low: Array, high: Array, first: int, last: int) -> Levels:
+    """Ranges widened until all channels share their mean zero point. Source: POT 2023.0.2."""
+    steps = last - first
+    low = np.minimum(low, 0).astype(np.float64)
+    high = np.maximum(high, 0).astype(np.float64)
+    high = np.where(high - low > _DEAD, high, 1.0)
     zero = float(np.clip(np.rint(np.mean(-low * steps / (high - low))), 1, steps - 1))
     low_a, high_b = -zero / (steps - zero) * high, -(steps - zero) / zero * low
     takes_a = high - low_a > high_b - low
     return Levels(
         low=np.where(takes_a, low_a, low).astype(np.float32),
         high=np.where(takes_a, high, high_b).astype(np.float32),
-        levels=found.levels,
-        first=found.first,
+        levels=steps + 1,
+        first=first,
     )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from quant.errors import LoadError
-from quant.runtime import apply_moc_transformations, core, opset, ov
+from quant.runtime import CONVERSION_ERRORS, apply_moc_transformations, core, opset, ov
 
 
 def load_model(
@@ -33,13 +33,13 @@ def load_model(
     """
     born = _counter()
     model = source.clone() if isinstance(source, ov.Model) else _read(Path(source))
-    given = _given_names(source, model)
+    given, made_up = _names(source, model)
     if inputs:
         _reshape(model, inputs)
     _decompress_constants(model)
     apply_moc_transformations(model, cf=True)
     _refuse_quantized(model)
-    _name_operations(model, given, range(born, _counter()))
+    _name_operations(model, given, made_up, range(born, _counter()))
     return model
 
 
@@ -49,7 +49,7 @@ def _read(path: Path) -> ov.Model:
         raise LoadError(message)
     try:
         return core().read_model(path) if path.suffix == ".xml" else ov.convert_model(path)
-    except (RuntimeError, ValueError, TypeError, OSError, AttributeError, SystemExit) as error:
+    except CONVERSION_ERRORS as error:
         message = f"{path}: OpenVINO can't read this model: {_first_line(error)}"
         raise LoadError(message) from error
 
@@ -121,16 +121,26 @@ def _counter() -> int:
     return number
 
 
-def _given_names(source: str | Path | ov.Model, model: ov.Model) -> frozenset[str] | None:
-    """The names that an IR, or a model in memory, gives itself; None where a converter mixes them
-    with names of its own."""
+def _names(
+    source: str | Path | ov.Model, model: ov.Model
+) -> tuple[frozenset[str] | None, frozenset[str]]:
+    """The names that an IR or a model in memory gives itself, and those that OpenVINO made up.
+
+    The first is None where a converter mixes both. A clone has all names as if they were given.
+    """
     if not isinstance(source, ov.Model) and Path(source).suffix != ".xml":
-        return None
-    nodes = model.get_ordered_ops()
-    return frozenset(n.get_friendly_name() for n in nodes if n.get_friendly_name() != n.get_name())
+        return None, frozenset()
+    given: set[str] = set()
+    made_up: set[str] = set()
+    for node in (source if isinstance(source, ov.Model) else model).get_ordered_ops():
+        name = node.get_friendly_name()
+        (made_up if name == node.get_name() else given).add(name)
+    return frozenset(given), frozenset(made_up - given)
 
 
-def _name_operations(model: ov.Model, given: frozenset[str] | None, counters: range) -> None:
+def _name_operations(
+    model: ov.Model, given: frozenset[str] | None, made_up: frozenset[str], counters: range
+) -> None:
     """Gives names to operations that have none of their own, and makes repeated ones unique.
 
     OpenVINO makes up a missing name from its counter, so it would differ between loads. Such names
@@ -140,21 +150,14 @@ def _name_operations(model: ov.Model, given: frozenset[str] | None, counters: ra
     unnamed = []
     for node in model.get_ordered_ops():
         name = node.get_friendly_name()
-        if name in taken or _is_made_up(node, given, counters):
-            unnamed.append(node)
-        else:
-            taken.add(name)
-    for node in unnamed:
-        is_made_up = _is_made_up(node, given, counters)
-        stem = node.get_type_name() if is_made_up else node.get_friendly_name()
+        is_new = _number(name) in counters and (given is None or name not in given)
+        if name == node.get_name() or name in made_up or is_new:
+            unnamed.append((node, node.get_type_name()))
+        elif name in taken:
+            unnamed.append((node, name))
+        taken.add(name)
+    for node, stem in unnamed:
         node.set_friendly_name(_free_name(stem, taken))
-
-
-def _is_made_up(node: ov.Node, given: frozenset[str] | None, counters: range) -> bool:
-    name = node.get_friendly_name()
-    if name == node.get_name():
-        return True
-    return _number(name) in counters and (given is None or name not in given)
 
 
 def _number(name: str) -> int:

@@ -231,6 +231,8 @@ def _read_dataclass(kind: type, value: Any, path: KeyPath, report: Any) -> Any:
             continue
         read[key] = _read(hints[key], item, (*path, key), report)
         _check_bounds(known[key].metadata, read[key], (*path, key), report)
+    if kind is Overrides and ("level_low" in read) != ("level_high" in read):
+        report(path, "level_low and level_high go together; give both or none")
     missing = [
         f.name
         for f in known.values()

@@ -16,9 +16,21 @@ if "openvino" not in sys.modules:
 import openvino as ov
 import openvino.opset13 as opset
 from openvino._offline_transformations import apply_moc_transformations
+from openvino.tools.ovc.error import Error as ConversionError
 
 F32: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32"}
 """Compile options that hold a device to f32; a CPU's own default may be bf16."""
+
+CONVERSION_ERRORS = (
+    ConversionError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    OSError,
+    AttributeError,
+    SystemExit,
+)
+"""What OpenVINO's readers and converters raise on files that they can't read."""
 
 _core: ov.Core | None = None
 
@@ -31,4 +43,4 @@ def core() -> ov.Core:
     return _core
 
 
-__all__ = ["F32", "apply_moc_transformations", "core", "opset", "ov"]
+__all__ = ["CONVERSION_ERRORS", "F32", "apply_moc_transformations", "core", "opset", "ov"]

@@ -36,9 +36,12 @@ def _entries(graph: Graph, wanted: Ignored) -> Iterator[tuple[KeyPath, list[Op],
         missing = f"no operation is named {name!r}{_nearest(name, names)}"
         yield ("scope", i), [op] if op else [], missing
     for i, pattern in enumerate(wanted.patterns):
-        matches = [
-            op for op in graph.ops if op.type != "Constant" and re.fullmatch(pattern, op.name)
-        ]
+        try:
+            whole = re.compile(pattern)
+        except re.error as error:
+            yield ("patterns", i), [], f"{pattern!r} is no regular expression: {error}"
+            continue
+        matches = [op for op in graph.ops if op.type != "Constant" and whole.fullmatch(op.name)]
         missing = f"no operation's whole name matches {pattern!r}; put .* around a part of a name"
         yield ("patterns", i), matches, missing
     types = sorted({op.type for op in graph.ops})

@@ -38,6 +38,7 @@ def kept(graph: Graph, model_type: ModelType | None) -> Kept:
         _shape_computations,
         _compressed_weights,
         _recurrent_variants,
+        _dynamic_ranks,
         _post_processing,
         _squeeze_excitation,
         _positions,
@@ -85,6 +86,12 @@ def _recurrent_variants(graph: Graph) -> Iterator[tuple[Op, str]]:
             yield op, "linear_before_reset has no integer form"
         elif kept.get("clip") or list(kept.get("activations") or usual) != usual:
             yield op, "clipped or unusual activations have no integer form"
+
+
+def _dynamic_ranks(graph: Graph) -> Iterator[tuple[Op, str]]:
+    for op in graph.ops:
+        if any(graph.op(tensor).ranks[tensor.port] is None for _, tensor in graph.data_inputs(op)):
+            yield op, "the rank of an input is dynamic"
 
 
 def _post_processing(graph: Graph) -> Iterator[tuple[Op, str]]:

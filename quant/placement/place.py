@@ -202,7 +202,7 @@ def _weight_quantizer(
         group=_weight_group(setting, op, ports[0].port),
         gates=GATES.get(op.type, 1),
         is_first_layer=any(port.op in first for port in ports),
-        is_saturable=is_saturable(op),
+        is_saturable=is_saturable(setting.graph, op),
     )
 
 

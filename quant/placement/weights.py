@@ -79,10 +79,10 @@ def first_layers(graph: Graph) -> frozenset[int]:
     return frozenset(found)
 
 
-def is_saturable(op: Op) -> bool:
+def is_saturable(graph: Graph, op: Op) -> bool:
     """Whether an operation sums products in pairs, which saturates without VNNI: not if
     depthwise."""
-    return op.type in LINEAR
+    return descriptor_type(graph, op) in LINEAR
 
 
 __all__ = ["CONVOLUTIONS", "Weights", "first_layers", "is_saturable", "weights"]

@@ -66,7 +66,7 @@ class Accumulator:
     def _places(self, need: Need, reduction: Reduction) -> NDArray[np.intp]:
         each = tap(need, reduction)
         if each in self.layout.zeros:
-            return np.full(need.channels, self.layout.length, dtype=np.intp)
+            return np.full(need.channels, -1, dtype=np.intp)
         place = self.layout.slots[each]
         return np.arange(place.start, place.stop)
 

@@ -31,7 +31,12 @@ def aggregate(rows: Rows, aggregator: Aggregator) -> NDArray[np.float64]:
 
 
 def _without_outliers(rows: Rows) -> Rows:
-    """The values outside the inner quantiles replaced by NaN, column by column."""
+    """The values outside the inner quantiles replaced by NaN, column by column.
+
+    Of one or two samples none is an outlier.
+    """
+    if len(rows) < 3:
+        return rows
     low, high = np.quantile(rows, [OUTLIER_SHARE, 1 - OUTLIER_SHARE], axis=0)
     return np.where((rows >= low) & (rows <= high), rows, np.nan)
 

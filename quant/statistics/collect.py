@@ -14,7 +14,7 @@ from quant.plan import Subset
 from quant.runtime import F32, core, ov
 from quant.statistics.accumulate import Accumulator
 from quant.statistics.need import Need, Statistics
-from quant.statistics.taps import calibration_model
+from quant.statistics.taps import Layout, calibration_model
 
 Samples = Iterable[Any]
 Progress = Callable[[int], None]
@@ -34,6 +34,9 @@ def collect_needs(
     """
     if not needs:
         return Statistics(values={}, sample_count=0)
+    if isinstance(samples, Mapping):
+        message = "samples is one mapping; hand in a list of samples, each of them a mapping"
+        raise SamplesError(message)
     subsets = dict.fromkeys(need.subset for need in needs)
     calibration, layout = calibration_model(model, needs)
     accumulators = [
@@ -47,7 +50,9 @@ def collect_needs(
             if members is None or index in members:
                 accumulator.add(vector)
 
-    total = _run(calibration, _numbered(samples, chosen, count), add, progress)
+    total, broken = _run(calibration, _numbered(samples, chosen, count), add, progress)
+    if broken is not None:
+        raise _not_finite(layout, *broken)
     if total == 0:
         message = "there are no calibration samples"
         raise SamplesError(message)
@@ -55,6 +60,15 @@ def collect_needs(
     for accumulator in accumulators:
         values |= accumulator.answers()
     return Statistics(values=values, sample_count=total)
+
+
+def _not_finite(layout: Layout, index: int, place: int) -> SamplesError:
+    found = next(tap for tap, slot in layout.slots.items() if slot.start <= place < slot.stop)
+    message = (
+        f"the result of {found.op!r} holds NaN or infinity, so it has no range; check the sample, "
+        "or put the operations that read it into ignored"
+    )
+    return SamplesError(message, index)
 
 
 def _choose(
@@ -104,9 +118,12 @@ def _run(
     samples: Iterator[tuple[int, Any]],
     add: Callable[[int, NDArray[Any]], None],
     progress: Progress | None,
-) -> int:
-    """Infers all samples and hands on their vectors in sample order; returns how many there
-    were."""
+) -> tuple[int, tuple[int, int] | None]:
+    """Infers all samples and hands on their vectors in sample order.
+
+    Returns:
+        How many there were, and the first one that is not finite with the value's place.
+    """
     compiled = core().compile_model(calibration, "CPU", {**F32, "PERFORMANCE_HINT": "THROUGHPUT"})
     queue = ov.AsyncInferQueue(compiled)
     is_stateful = bool(calibration.get_sinks())
@@ -129,7 +146,7 @@ def _run(
             total += 1
     finally:  # a request that calls back while the interpreter shuts down aborts the process
         queue.wait_all()
-    return total
+    return total, order.broken
 
 
 class _Order:
@@ -141,6 +158,8 @@ class _Order:
         self._indices: dict[int, int] = {}
         self._next = 0
         self._lock = threading.Lock()
+        self.broken: tuple[int, int] | None = None
+        """The first sample with a value that is not finite, and its place in the vector."""
 
     def expect(self, position: int, index: int) -> None:
         """Says which sample stands at a position."""
@@ -150,6 +169,8 @@ class _Order:
         """Takes a copy of the values at a position, with a zero behind them, and hands on what is
         due."""
         with self._lock:
+            if not np.isfinite(values).all() and self.broken is None:
+                self.broken = self._indices[position], int(np.flatnonzero(~np.isfinite(values))[0])
             self._waiting[position] = np.append(values, np.float32(0))
             while self._next in self._waiting:
                 self._add(self._indices.pop(self._next), self._waiting.pop(self._next))
@@ -162,9 +183,17 @@ def _fit(compiled: ov.CompiledModel, sample: Any, index: int) -> dict[int, NDArr
     """The sample's arrays by input position, in the inputs' number types."""
     arrays = _by_position(compiled, sample, index)
     return {
-        position: _cast(compiled.inputs[position], np.asarray(array), index)
+        position: _cast(compiled.inputs[position], _array(array, index), index)
         for position, array in arrays.items()
     }
+
+
+def _array(values: Any, index: int) -> NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        message = f"no array can be made of it: {error}"
+        raise SamplesError(message, index) from error
 
 
 def _by_position(compiled: ov.CompiledModel, sample: Any, index: int) -> dict[int, Any]:
@@ -194,9 +223,14 @@ def _cast(node: ov.Output, array: NDArray[Any], index: int) -> NDArray[Any]:
     if not shape.compatible(ov.PartialShape(list(array.shape))):
         message = f"shape {list(array.shape)} given for input {_name(node)!r}, expected {shape}"
         raise SamplesError(message, index)
-    if not np.issubdtype(array.dtype, np.number) and array.dtype != np.bool_:
+    kind = node.get_element_type()
+    is_number = np.issubdtype(array.dtype, np.number) or array.dtype == np.bool_
+    if is_number == (kind == ov.Type.string):
+        message = f"{array.dtype} given for input {_name(node)!r}, expected {kind.to_string()}"
+        raise SamplesError(message, index)
+    if not is_number:
         return array
-    return np.ascontiguousarray(array, dtype=node.get_element_type().to_dtype())
+    return np.ascontiguousarray(array, dtype=kind.to_dtype())
 
 
 def _name(node: ov.Output) -> str:

@@ -12,18 +12,6 @@ settings.register_profile("quant", database=None, deadline=None, derandomize=Tru
 settings.load_profile("quant")
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--update-golden", action="store_true", help="rewrite the golden files from what is found"
-    )
-
-
-@pytest.fixture
-def is_updating(request: pytest.FixtureRequest) -> bool:
-    """Whether golden files are to be rewritten."""
-    return bool(request.config.getoption("--update-golden", default=False))
-
-
 @pytest.fixture(scope="session")
 def cpu() -> Target:
     """The shipped target cpu."""

@@ -201,3 +201,9 @@ def test_problems_of_all_steps_at_once() -> None:
 def test_full_bias_correction_is_refused() -> None:
     with pytest.raises(ParameterError, match="use_fast_bias: full BiasCorrection is not in this"):
         expand((Step(use="DefaultQuantization", parameters={"use_fast_bias": False}),))
+
+
+@pytest.mark.parametrize("given", [{"level_low": -64}, {"level_high": 63}], ids=str)
+def test_one_level_alone_is_an_error(given: dict[str, int]) -> None:
+    with pytest.raises(ParameterError, match="level_low and level_high go together"):
+        read_parameters(MinMaxParameters, {"weights": given})

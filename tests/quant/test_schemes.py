@@ -53,11 +53,6 @@ def test_override_filters(wanted: Overrides, expected: tuple[Scheme, ...]) -> No
     assert override(TENSOR, wanted, is_weights=False) == expected
 
 
-@pytest.mark.parametrize("wanted", [Overrides(level_low=-64), Overrides(level_high=63)], ids=str)
-def test_override_by_one_level_is_not_passed_over(wanted: Overrides) -> None:
-    assert override(TENSOR, wanted, is_weights=False) != TENSOR
-
-
 def test_narrow_weights_refuse_the_lowest_level() -> None:
     wanted = Overrides(level_low=-128, level_high=127)
     assert override((Q8_CHANNEL,), wanted, is_weights=True) == ()

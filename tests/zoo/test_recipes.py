@@ -1,0 +1,85 @@
+"""The zoo's recipes through `recipe apply`: real models, real data, both presets, f32."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.cli.main import main
+
+ZOO = os.environ.get("RECIPE_ROOT_ZOO")
+RECIPES = Path(__file__).parent / "recipes"
+PRESETS = ("performance", "mixed")
+
+pytestmark = [
+    pytest.mark.zoo,
+    pytest.mark.skipif(ZOO is None, reason="RECIPE_ROOT_ZOO is not set"),
+]
+
+
+def apply(
+    name: str, preset: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> tuple[int, dict[str, Any]]:
+    """Exit code and report of one recipe under one preset, without timing, run in `folder`."""
+    recipe = str(RECIPES / f"{name}.yaml")
+    here = Path.cwd()
+    os.chdir(folder)
+    try:
+        code = main(["apply", recipe, "--var", f"preset={preset}", "--no-benchmark", "--json"])
+    finally:
+        os.chdir(here)
+    document = json.loads(capsys.readouterr().out)
+    assert document["errors"] == []
+    return code, document["reports"][0]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("name", ["resnet8", "minilm", "fsdd_tdnn", "fsdd_lstm"])
+def test_drop_stays_within_half_a_point(
+    name: str, preset: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, report = apply(name, preset, tmp_path, capsys)
+    assert report["metrics"]["accuracy"]["drop"] <= 0.005
+    assert [check["status"] for check in report["checks"]] == ["pass"]
+    assert code == 0
+
+
+@pytest.mark.parametrize(("preset", "limit"), [("performance", 0.03), ("mixed", 0.015)])
+def test_detection_keeps_its_verdict_honest(
+    preset: str, limit: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The limits guard against breakage only: the interval of the drop on 128 pictures is +-0.015.
+
+    The recipe's own bound of 0.005 decides its verdict.
+    """
+    code, report = apply("yolox_nano", preset, tmp_path, capsys)
+    drop = report["metrics"]["map"]["drop"]
+    assert drop <= limit
+    verdict = "pass" if drop <= 0.005 else "fail"
+    assert [check["status"] for check in report["checks"]] == [verdict]
+    assert code == (0 if verdict == "pass" else 1)
+
+
+def test_placement_on_the_zoo_is_as_recorded() -> None:
+    """Quantizers per model: as many as NNCF 3.4.0 places, less the two that a nearest-neighbour
+    resize needs none of."""
+    import quant
+    import runner
+
+    assert ZOO is not None
+    files = {
+        "resnet8_cifar10/resnet8.tflite": 14,
+        "yolox_nano_coco128/yolox_nano.onnx": 115,
+        "fsdd/fsdd_tdnn.xml": 6,
+        "fsdd/fsdd_lstm.xml": 3,
+    }
+    found = {}
+    for name in files:
+        step = quant.Step(use="MinMaxQuantization")
+        plan = quant.resolve(quant.load_model(Path(ZOO) / name), [step], runner.load_target("cpu"))
+        found[name] = len(plan.steps[0].activations)
+    assert found == files
