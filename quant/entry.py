@@ -13,7 +13,6 @@ from quant.errors import ParameterError, ParameterProblem
 from quant.fold import fold
 from quant.graph import Graph, view
 from quant.load import load_model
-from quant.parameters import ModelType
 from quant.plan import (
     FastBiasPlan,
     MinMaxPlan,
@@ -118,8 +117,7 @@ def resolve(model: ov.Model, steps: Sequence[Step], target: Target) -> QuantPlan
     graph = view(model)
     uses = {step.use: step for step in simple}
     quantizing = uses[MIN_MAX]
-    is_transformer = quantizing.parameters.model_type is ModelType.TRANSFORMER
-    smoothed = smooth.candidates(graph) if SMOOTH in uses and is_transformer else frozenset()
+    smoothed = smooth.candidates(graph) if SMOOTH in uses else frozenset()
     found, operations = min_max.plan(
         graph, quantizing.parameters, target, quantizing.index, smoothed
     )

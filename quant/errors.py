@@ -60,3 +60,14 @@ class ParameterError(QuantError):
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
+
+
+def telling_line(text: str) -> str:
+    """The line of OpenVINO's message that says something: the first ones name its source files.
+
+    >>> telling_line("Exception from src/inference/core.cpp:1:\\n\\nno weights\\n")
+    'no weights'
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
+    return (telling or lines or ["it gives no reason"])[-1]

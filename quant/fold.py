@@ -15,7 +15,8 @@ from quant.fake_quantize import Levels, to_integers
 from quant.runtime import opset, ov
 from quant.work import Work
 
-_WIDTHS = ((8, np.int8), (16, np.int16), (32, np.int32))
+_SIGNED = ((8, np.int8), (16, np.int16), (32, np.int32))
+_UNSIGNED = ((8, np.uint8), (16, np.uint16), (32, np.uint32))
 
 
 def fold(work: Work) -> None:
@@ -48,5 +49,8 @@ def _integers(constant: Any, levels: Levels) -> ov.Node:
 
 
 def _width(levels: Levels) -> Any:
+    """The narrowest type that holds the grid; one without negative integers is unsigned."""
     bits = int(np.ceil(np.log2(levels.levels)))
-    return next(kind for width, kind in _WIDTHS if bits <= width)
+    return next(
+        kind for width, kind in (_SIGNED if levels.first < 0 else _UNSIGNED) if bits <= width
+    )

@@ -64,10 +64,6 @@ class Graph:
         """The input ports that read a tensor."""
         return self.ops[tensor.op].consumers[tensor.port]
 
-    def source(self, port: Port) -> Tensor:
-        """The tensor that an input port reads."""
-        return self.ops[port.op].inputs[port.port]
-
     def is_constant(self, tensor: Tensor) -> bool:
         """Whether a tensor is a Constant."""
         return self.ops[tensor.op].type == "Constant"

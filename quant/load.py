@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from quant.errors import LoadError
+from quant.errors import LoadError, telling_line
 from quant.runtime import CONVERSION_ERRORS, apply_moc_transformations, core, opset, ov
 
 
@@ -50,16 +50,8 @@ def _read(path: Path) -> ov.Model:
     try:
         return core().read_model(path) if path.suffix == ".xml" else ov.convert_model(path)
     except CONVERSION_ERRORS as error:
-        message = f"{path}: OpenVINO can't read this model: {_first_line(error)}"
+        message = f"{path}: OpenVINO can't read this model: {telling_line(str(error))}"
         raise LoadError(message) from error
-
-
-def _first_line(error: BaseException) -> str:
-    """The last line of OpenVINO's message that says something: the first ones name its source
-    files."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
-    return (telling or lines or [type(error).__name__])[-1]
 
 
 def _reshape(model: ov.Model, inputs: Mapping[str, Sequence[int]]) -> None:
@@ -71,7 +63,9 @@ def _reshape(model: ov.Model, inputs: Mapping[str, Sequence[int]]) -> None:
     try:
         model.reshape({known[name]: ov.PartialShape(list(shape)) for name, shape in inputs.items()})
     except RuntimeError as error:
-        message = f"the model can't take the input shapes {dict(inputs)}: {_first_line(error)}"
+        message = (
+            f"the model can't take the input shapes {dict(inputs)}: {telling_line(str(error))}"
+        )
         raise LoadError(message) from error
 
 
@@ -151,6 +145,7 @@ def _name_operations(
     for node in model.get_ordered_ops():
         name = node.get_friendly_name()
         is_new = _number(name) in counters and (given is None or name not in given)
+        is_new = is_new and name.rpartition("_")[0].isalnum()
         if name == node.get_name() or name in made_up or is_new:
             unnamed.append((node, node.get_type_name()))
         elif name in taken:

@@ -6,6 +6,7 @@ import json
 import time
 from pathlib import Path
 
+from runner.errors import Problem, RecipeError
 from runner.output_folder import OutputFolder, staged
 from runner.plan import Plan, make_plan
 from runner.plan_json import plan_to_json
@@ -29,6 +30,7 @@ def apply_recipe(recipe: Recipe, *, parts: Parts = ALL, progress: Progress = sil
         RunnerError: nothing is changed in `outputs.dir` then.
     """
     started = time.perf_counter()
+    _refuse_overwriting(recipe)
     progress("load", 0, None)
     plan = make_plan(recipe, parts=parts)
     load_s = time.perf_counter() - started
@@ -52,6 +54,19 @@ def output_folder(recipe: Recipe) -> OutputFolder:
     model = (f"{recipe.name}.bin", f"{recipe.name}.xml")
     files = (*model, "plan.json", "resolved.json", "report.html", "report.json")
     return OutputFolder(path=recipe.outputs.dir, files=files)
+
+
+def _refuse_overwriting(recipe: Recipe) -> None:
+    """Raises RecipeError where the results would replace the model that they are made from."""
+    folder = output_folder(recipe)
+    results = {(folder.path / name).resolve() for name in folder.files}
+    sources = {recipe.model.path.resolve(), recipe.model.path.with_suffix(".bin").resolve()}
+    if results & sources:
+        message = (
+            f"the results in {str(folder.path)!r} would overwrite the model they are made from"
+        )
+        hint = "write another folder, such as the default build/${name}/${target}"
+        raise RecipeError([Problem(recipe.locate("outputs", "dir"), message, hint)])
 
 
 def _lacks_html(recipe: Recipe) -> bool:

@@ -13,7 +13,7 @@
         ├── ModelError            the model can't be read, compiled or executed
         └── DataError             a dataset, or one sample of it, can't be used
 
-Exit codes: design, section 7. Errors of `quant` are mapped into these once, in `runner.run`.
+Errors of `quant` and of OpenVINO are mapped into these once, in `runner.foreign_errors`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from quant.errors import ParameterError, QuantError, SamplesError
+from quant.errors import ParameterError, QuantError, SamplesError, telling_line
 from runner.errors import DataError, ModelError, Problem, RecipeError
 from runner.recipe.recipe import Recipe
 
@@ -28,17 +28,6 @@ def mapped_errors(doing: str, data: Path | None = None) -> Iterator[None]:
     except RuntimeError as error:
         message = f"OpenVINO can't {doing}: {telling_line(str(error))}"
         raise ModelError(message) from error
-
-
-def telling_line(text: str) -> str:
-    """The line of OpenVINO's message that says something: the first ones name its source files.
-
-    >>> telling_line("Exception from src/inference/core.cpp:1:\\n\\nno weights\\n")
-    'no weights'
-    """
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
-    return (telling or lines or ["it gives no reason"])[-1]
 
 
 def located(error: ParameterError, recipe: Recipe) -> RecipeError:

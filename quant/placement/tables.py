@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from quant.graph import Graph, Op, attributes
 from quant.target import DEPTHWISE, EMBEDDING
 
@@ -101,11 +103,9 @@ TRANSFORMER_FLOAT = frozenset(
 Source: NNCF 3.4.0 and POT 2023.0, their lists of types for transformers."""
 
 
-def is_nonnegative(op: Op) -> bool:
+def is_nonnegative(kind: str, attributes: dict[str, Any]) -> bool:
     """Whether an operation's results can't be below zero, so that no minimum has to be measured."""
-    if op.type == "Clamp":
-        return float(attributes(op)["min"]) >= 0
-    return op.type in NONNEGATIVE
+    return kind in NONNEGATIVE or (kind == "Clamp" and float(attributes["min"]) >= 0)
 
 
 def descriptor_type(graph: Graph, op: Op) -> str:

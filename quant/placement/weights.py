@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from quant.graph import Graph, Op, Port
 from quant.placement.tables import (
-    CONVOLUTIONS,
     LINEAR,
     channel_axes,
     descriptor_type,
@@ -83,6 +82,3 @@ def is_saturable(graph: Graph, op: Op) -> bool:
     """Whether an operation sums products in pairs, which saturates without VNNI: not if
     depthwise."""
     return descriptor_type(graph, op) in LINEAR
-
-
-__all__ = ["CONVOLUTIONS", "Weights", "first_layers", "is_saturable", "weights"]

@@ -51,7 +51,7 @@ def collect_needs(
                 accumulator.add(vector)
 
     total, broken = _run(calibration, _numbered(samples, chosen, count), add, progress)
-    if broken is not None:
+    if broken is not None and layout.length:
         raise _not_finite(layout, *broken)
     if total == 0:
         message = "there are no calibration samples"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from quant.parameters import Aggregator
-from quant.placement.tables import NONNEGATIVE
+from quant.placement.tables import is_nonnegative
 from quant.runtime import opset, ov
 from quant.statistics.need import Need, Reduction
 
@@ -68,7 +68,7 @@ def calibration_model(model: ov.Model, needs: Iterable[Need]) -> tuple[ov.Model,
     zeros = frozenset(
         each
         for each in wanted
-        if each.reduction is Reduction.MIN and nodes[each.op].get_type_name() in NONNEGATIVE
+        if each.reduction is Reduction.MIN and _is_nonnegative(nodes[each.op])
     )
     slots: dict[Tap, slice] = {}
     parts, start = [], 0
@@ -82,6 +82,10 @@ def calibration_model(model: ov.Model, needs: Iterable[Need]) -> tuple[ov.Model,
         return clone, layout
     result = opset.result(opset.concat(parts, 0))
     return ov.Model([result], clone.get_sinks(), clone.get_parameters(), "calibration"), layout
+
+
+def _is_nonnegative(node: ov.Node) -> bool:
+    return is_nonnegative(node.get_type_name(), node.get_attributes())
 
 
 def _reduced(tensor: ov.Output, tap: Tap) -> ov.Node:

@@ -191,13 +191,19 @@ def _rows(work: Work, name: str) -> Array:
 
 
 def _absorb(work: Work, group: SmoothGroup, scale: Array) -> None:
-    """Multiplies the weights, and leaves the division to the quantizer: its input range is per
-    channel."""
-    rank = (
-        work.nodes[group.tensor.op].output(group.tensor.port).get_partial_shape().rank.get_length()
-    )
-    shape = [-1 if axis == group.channel_axis else 1 for axis in range(rank)]
-    work.scales[group.quantizer] = scale.reshape(shape)
+    """Divides the channels on the way in, and multiplies the weights that read them.
+
+    The division is the quantizer's: its input range is per channel, its output range is not. It is
+    an operation of its own only for tensors of dynamic shape with channels on another axis than 1,
+    which OpenVINO's CPU plugin (2026.4.1) refuses to quantize so.
+    """
+    shape = work.nodes[group.tensor.op].output(group.tensor.port).get_partial_shape()
+    rank = shape.rank.get_length()
+    spread = scale.reshape([-1 if axis == group.channel_axis else 1 for axis in range(rank)])
+    if shape.is_static or group.channel_axis == 1:
+        work.scales[group.quantizer] = spread
+    else:
+        _divide(work, group, spread)
     for name in group.operations:
         node = work.nodes[name]
         constant = node.input_value(1).get_node()
@@ -207,6 +213,15 @@ def _absorb(work: Work, group: SmoothGroup, scale: Array) -> None:
         changed.set_friendly_name(constant.get_friendly_name())
         node.input(1).replace_source_output(changed.output(0))
         work.nodes[constant.get_friendly_name()] = changed
+
+
+def _divide(work: Work, group: SmoothGroup, spread: Array) -> None:
+    source = work.nodes[group.operations[0]].input_value(0)
+    kind = source.get_element_type().to_dtype()
+    divided = opset.multiply(source, opset.constant((1 / spread).astype(kind)))
+    divided.set_friendly_name(f"{group.quantizer}/smooth")
+    for name in group.operations:
+        work.nodes[name].input(0).replace_source_output(divided.output(0))
 
 
 def _smoothed(

@@ -107,6 +107,6 @@ def _check_order(steps: list[SimpleStep]) -> None:
         if step.use == SMOOTH and MIN_MAX not in names[position:]:
             message = f"{SMOOTH} prepares a model for {MIN_MAX}, which has to come after it"
             raise ParameterError([ParameterProblem(step.index, (), message)])
-        if step.use == MIN_MAX and MIN_MAX in names[:position]:
-            message = "the model is quantized already by an earlier step"
+        if step.use in names[:position]:
+            message = f"{step.use} is there already, by itself or as a part of an earlier step"
             raise ParameterError([ParameterProblem(step.index, (), message)])

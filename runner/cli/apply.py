@@ -39,6 +39,7 @@ def command(*, no_evaluate: bool, no_benchmark: bool, require_device: bool, **op
         selected,
         lambda recipe: _apply(recipe, parts, output),
         lambda failed: show_failure(failed, output),
+        writes=True,
     )
     code = results.exit_code(DONE if r.verdict == "pass" else FAILED for r in results.done)
     if output.json:

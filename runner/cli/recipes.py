@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Generic, TypeVar
 
-from runner.cli.exits import INTERRUPTED, NOTHING, worst
+from runner.cli.exits import CRASHED, INTERRUPTED, NOTHING, worst
 from runner.cli.failure import Failure, failure, problems_of
 from runner.cli.options import Selected
 from runner.document.names import listed, suggest
-from runner.errors import RunnerError, UsageError
+from runner.errors import Problem, RecipeError, RunnerError, UsageError
 from runner.recipe.read import read
 from runner.recipe.recipe import Recipe
 from runner.selection import select_files
@@ -33,8 +34,13 @@ class Results(Generic[T]):
         return special[0] if special else worst([*found, *codes])
 
 
-def for_each(selected: Selected, act: Callable[[Recipe], T], show: Fail) -> Results[T]:
-    """The results of acting on every recipe; `show` is called with each failure as it comes."""
+def for_each(
+    selected: Selected, act: Callable[[Recipe], T], show: Fail, *, writes: bool = False
+) -> Results[T]:
+    """The results of acting on every recipe; `show` is called with each failure as it comes.
+
+    `writes`: acting fills `outputs.dir`, so no two recipes may share one.
+    """
     results: Results[T] = Results()
 
     def fail(failed: Failure) -> None:
@@ -42,7 +48,8 @@ def for_each(selected: Selected, act: Callable[[Recipe], T], show: Fail) -> Resu
             results.failures.append(failed)
             show(failed)
 
-    for recipe in _selected(selected, fail):
+    recipes = _selected(selected, fail)
+    for recipe in _apart(recipes, fail) if writes else recipes:
         try:
             results.done.append(act(recipe))
         except RunnerError as error:
@@ -50,6 +57,9 @@ def for_each(selected: Selected, act: Callable[[Recipe], T], show: Fail) -> Resu
         except KeyboardInterrupt as error:
             fail(Failure(error=error, exit_code=INTERRUPTED, recipe=recipe.path))
             break
+        except Exception as error:  # a defect of ours, or of a library, must not stop the others
+            name = recipe.target.name
+            fail(Failure(error=error, exit_code=CRASHED, recipe=recipe.path, target=name))
     return results
 
 
@@ -72,6 +82,20 @@ def _selected(selected: Selected, fail: Fail) -> list[Recipe]:
     if not wanted and not failed:
         fail(Failure(error=UsageError(_nothing(selected, found)), exit_code=NOTHING))
     return wanted
+
+
+def _apart(recipes: list[Recipe], fail: Fail) -> Iterator[Recipe]:
+    """The recipes whose results go to a folder of their own; of others only the first."""
+    taken: dict[Path, Recipe] = {}
+    for recipe in recipes:
+        first = taken.setdefault(recipe.outputs.dir.resolve(), recipe)
+        if first is recipe:
+            yield recipe
+            continue
+        message = f"the results of {first.path} go to the same folder, {str(recipe.outputs.dir)!r}"
+        hint = "give each recipe a name, or an outputs.dir, of its own"
+        problem = Problem(recipe.locate("outputs", "dir"), message, hint)
+        fail(failure(RecipeError([problem]), recipe.path, recipe.target.name))
 
 
 def _readable(selected: Selected, fail: Fail) -> Iterator[Recipe]:

@@ -161,3 +161,31 @@ def _renamed(need: Need, quantizer: str) -> Need:
         tensor=TensorRef(f"{quantizer}/smooth"),
         aggregator=extremes.get(need.reduction, need.aggregator),
     )
+
+
+def uneven_layers(*shape: int) -> ov.Model:
+    """Linear, Gelu, channels of very different size, linear."""
+    rng = np.random.default_rng(0)
+    x = opset.parameter(ov.PartialShape(list(shape)), np.float32, name="x")
+    x.output(0).set_names({"x"})
+    spread = models.constant(np.geomspace(0.1, 30, 16).astype(np.float32), "spread")
+    hidden = opset.multiply(opset.gelu(models.linear(rng, x, (16, 16), "a"), "erf"), spread)
+    return ov.Model([opset.result(models.linear(rng, hidden, (16, 16), "b"))], [x], "uneven")
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 16), (-1, 4, 16), (-1, -1, 16), (-1, 16)], ids=str)
+def test_smoothed_models_of_any_shape_run(shape: tuple[int, ...], cpu: Target) -> None:
+    model = uneven_layers(*shape)
+    size = [4 if d == -1 and i else abs(d) for i, d in enumerate(shape)]
+    given = [[np.random.default_rng(i).standard_normal(size).astype(np.float32)] for i in range(8)]
+    result = quant.quantize(model, given, target=cpu, preset="mixed", model_type="transformer")
+    assert any(name.startswith("smooth") and "alpha" in v for name, v in result.outcomes.items())
+    expected = np.stack([out[0] for out in models.evaluate_all(model, given)])
+    found = np.stack([out[0] for out in models.evaluate_all(result.model, given)])
+    assert np.square(found - expected).sum() < 1e-2 * np.square(expected).sum()
+
+
+def test_an_explicit_step_smooths_without_a_model_type(cpu: Target) -> None:
+    steps = [quant.Step(use="SmoothQuant"), quant.Step(use="MinMaxQuantization")]
+    plan = quant.resolve(quant.load_model(uneven_layers(1, 4, 16)), steps, cpu)
+    assert len(plan.steps[0].groups) == 2

@@ -116,7 +116,7 @@ def test_crash_outweighs_a_missed_check(tiny: Path, call: Any) -> None:
     (tiny / "corrupt.xml").write_text("<net")
     (tiny / "corrupt.bin").touch()
     crashing = write_recipe(tiny, "a.yaml", model="corrupt.xml")
-    failing = write_recipe(tiny, "b.yaml", checks=IMPOSSIBLE)
+    failing = write_recipe(tiny, "b.yaml", checks=IMPOSSIBLE, out=str(tiny / "b"))
     assert call("apply", crashing, failing)[0] == 3
 
 
@@ -245,3 +245,22 @@ def test_plan_names_every_operation(tiny: Path, call: Any) -> None:
 def test_same_json_plan(tiny: Path, call: Any) -> None:
     recipe = write_recipe(tiny)
     assert call("plan", recipe, "--json")[1] == call("plan", recipe, "--json")[1]
+
+
+def test_results_never_replace_the_model_they_are_made_from(tiny: Path, call: Any) -> None:
+    recipe = write_recipe(tiny, out=str(tiny), model="tiny.xml")
+    before = (tiny / "tiny.xml").read_bytes()
+    code, _, err = call("apply", recipe)
+    assert code == 2
+    assert "would overwrite the model" in err
+    assert f"{recipe}:" in err
+    assert (tiny / "tiny.xml").read_bytes() == before
+
+
+def test_two_recipes_do_not_share_a_folder(tiny: Path, call: Any) -> None:
+    first = write_recipe(tiny)
+    second = first.with_name("second.yaml")
+    second.write_text(first.read_text())
+    code, _, err = call("apply", first, second)
+    assert code == 2
+    assert "go to the same folder" in err
