@@ -12,7 +12,13 @@ from collections.abc import Callable, Iterator
 
 from quant.graph import Graph, Op, Tensor, attributes
 from quant.parameters import ModelType
-from quant.placement.tables import ELEMENTWISE, LINEAR, RECURRENT, TRANSFORMER_FLOAT
+from quant.placement.tables import (
+    ACTIVATION_FUNCTIONS,
+    ELEMENTWISE,
+    LINEAR,
+    RECURRENT,
+    TRANSFORMER_FLOAT,
+)
 
 Kept = dict[int, str]
 """Reason by position of the operation in the graph."""
@@ -22,9 +28,6 @@ _MOVING = frozenset(
 )
 _GATES = frozenset({"Sigmoid", "HSigmoid", "HardSigmoid", "Clamp"})
 _POOLS = frozenset({"ReduceMean", "AvgPool", "AdaptiveAvgPool"})
-_ACTIVATIONS = frozenset(
-    {"Relu", "PRelu", "Swish", "HSwish", "Gelu", "Elu", "Clamp", "Mish", "Tanh"}
-)
 _SELECTIONS = frozenset(
     {"TopK", "NonMaxSuppression", "MulticlassNms", "MatrixNms", "DetectionOutput"}
     | {"ExperimentalDetectronDetectionOutput", "NMSRotated"}
@@ -123,7 +126,7 @@ def _gate_layers(graph: Graph, tensor: Tensor, value: Tensor) -> list[Op]:
     while op.type not in _POOLS:
         if op.type in LINEAR:
             layers.append(op)
-        elif op.type not in (_GATES | _ACTIVATIONS | _MOVING | ELEMENTWISE):
+        elif op.type not in (_GATES | ACTIVATION_FUNCTIONS | _MOVING | ELEMENTWISE):
             return []
         sources = [t for _, t in graph.data_inputs(op)]
         if len(set(sources)) != 1 or len(layers) > 2:
@@ -167,7 +170,7 @@ def _unary_chain(graph: Graph, tensor: Tensor) -> list[Tensor]:
     while True:
         op = graph.op(chain[-1])
         sources = [source for _, source in graph.data_inputs(op)]
-        is_unary = op.type in ELEMENTWISE | _ACTIVATIONS | _GATES | {
+        is_unary = op.type in ELEMENTWISE | ACTIVATION_FUNCTIONS | _GATES | {
             "SoftPlus",
             "Exp",
             "Log",

@@ -14,7 +14,7 @@ from quant.placement.ignored import ignored
 from quant.placement.kept import Kept, kept
 from quant.placement.schemes import Candidates, choose, only_per_tensor, override, shared
 from quant.placement.sites import Site, sites
-from quant.placement.tables import GATES, HIDDEN_STATE, descriptor_type
+from quant.placement.tables import ACTIVATION_FUNCTIONS, GATES, HIDDEN_STATE, descriptor_type
 from quant.placement.weights import Weights, first_layers, is_saturable, weights
 from quant.plan import (
     ActivationQuantizer,
@@ -258,6 +258,8 @@ def _fate(
         return Status.FLOAT, floats[op.index]
     if not any(setting.graph.is_real(t) for t in op.inputs if not setting.graph.is_constant(t)):
         return Status.FLOAT, "no floating-point input"
+    if op.type in ACTIVATION_FUNCTIONS:
+        return Status.FUSED, "activation function: fused into its producer"
     if role is Role.NEUTRAL:
         return Status.FUSED, "element-wise with a constant: fused into its producer"
     if role is Role.PASS:

@@ -81,6 +81,12 @@ quantized."""
 CHANNEL_KEEPING = frozenset({"MaxPool", "AdaptiveMaxPool"})
 """Pass-through operations below which axis 1 is still the same channels."""
 
+ACTIVATION_FUNCTIONS = frozenset(
+    {"Relu", "PRelu", "Swish", "HSwish", "Gelu", "Elu", "Selu", "Clamp", "Mish", "Tanh"}
+    | {"Sigmoid", "HSigmoid", "HardSigmoid", "SoftPlus"}
+)
+"""Functions of one tensor that devices compute together with the operation above them."""
+
 NONNEGATIVE = frozenset(
     {"Relu", "Sigmoid", "HSigmoid", "HardSigmoid", "Softmax", "SoftPlus", "Abs"}
 )

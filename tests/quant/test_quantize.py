@@ -107,7 +107,7 @@ def test_what_the_result_tells() -> None:
     assert status_of(result) == {
         "conv1": Status.QUANTIZED,
         "conv1/add": Status.FUSED,
-        "relu1": Status.FLOAT,
+        "relu1": Status.FUSED,
         "conv2": Status.QUANTIZED,
         "conv2/add": Status.FUSED,
     }
