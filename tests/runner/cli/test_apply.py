@@ -264,3 +264,25 @@ def test_two_recipes_do_not_share_a_folder(tiny: Path, call: Any) -> None:
     code, _, err = call("apply", first, second)
     assert code == 2
     assert "go to the same folder" in err
+
+
+def test_a_defect_in_one_recipe_does_not_stop_the_others(
+    tiny: Path, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import runner.apply
+
+    real = runner.apply.apply_recipe
+
+    def broken(recipe: Any, **options: Any) -> Any:
+        if recipe.path.name == "a.yaml":
+            message = "a defect"
+            raise ValueError(message)
+        return real(recipe, **options)
+
+    monkeypatch.setattr(runner.apply, "apply_recipe", broken)
+    first = write_recipe(tiny, "a.yaml", out=str(tiny / "a"))
+    code, out, _ = call("apply", first, write_recipe(tiny, "b.yaml"), "--json")
+    content = json.loads(out)
+    assert code == 3
+    assert [each["message"] for each in content["errors"]][0].endswith("a defect")
+    assert len(content["reports"]) == 1
