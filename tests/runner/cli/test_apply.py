@@ -284,5 +284,5 @@ def test_a_defect_in_one_recipe_does_not_stop_the_others(
     code, out, _ = call("apply", first, write_recipe(tiny, "b.yaml"), "--json")
     content = json.loads(out)
     assert code == 3
-    assert [each["message"] for each in content["errors"]][0].endswith("a defect")
+    assert content["errors"][0]["message"].endswith("a defect")
     assert len(content["reports"]) == 1
