@@ -9,24 +9,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from quant.errors import ParameterError, ParameterProblem
+from quant.errors import ParameterError, ParameterProblem, SamplesError
 from quant.fold import fold
-from quant.graph import Graph, view
+from quant.graph import view
+from quant.inference import Inference, count
 from quant.load import load_model
 from quant.plan import (
     FastBiasPlan,
     MinMaxPlan,
     OperationPlan,
     QuantPlan,
-    SmoothPlan,
     Status,
-    StepPlan,
 )
 from quant.runtime import ov
-from quant.statistics.collect import Progress, Samples, collect_needs
+from quant.statistics.collect import collect_needs
 from quant.statistics.need import Need, Statistics
-from quant.steps import fast_bias, min_max, smooth
-from quant.steps.table import DEFAULT, MIN_MAX, SMOOTH, SimpleStep, Step, expand
+from quant.statistics.passes import Progress, Samples, is_one_shot
+from quant.steps import min_max, smooth
+from quant.steps.order import DEFAULT, MIN_MAX, SMOOTH
+from quant.steps.table import STEPS, Inferring, OnStatistics, Step, expand
 from quant.target import Target
 from quant.work import Work
 
@@ -78,13 +79,11 @@ def quantize(
     Args:
         model: a model in memory, or a file of one.
         samples: what the model takes, batch axis included: arrays, lists in input order, or
-        mappings
-            by input name. An iterator is read once.
+            mappings by input name. An iterator will do where no step infers again.
         target: from `runner.load_target`, or made by hand.
-        progress: called with the number of samples that are done.
+        progress: called with the number of samples that are done, in every pass.
         parameters: those of DefaultQuantization (`quant.DefaultParameters`); nested ones as
-        mappings
-            or dataclasses.
+            mappings or dataclasses.
 
     Raises:
         LoadError: the model can't be read or is quantized already.
@@ -96,9 +95,10 @@ def quantize(
     load_s = time.perf_counter() - started
     plan = resolve(loaded, [Step(use=DEFAULT, parameters=parameters)], target)
     resolve_s = time.perf_counter() - started - load_s
+    _expect_rereadable(plan, samples)
     statistics = collect(plan, samples, progress=progress)
     collect_s = time.perf_counter() - started - load_s - resolve_s
-    result = apply(plan, statistics)
+    result = apply(plan, statistics, samples, progress=progress)
     timings = {"load_s": load_s, "resolve_s": resolve_s, "collect_s": collect_s, **result.timings}
     return dataclasses.replace(result, timings=timings)
 
@@ -118,10 +118,10 @@ def resolve(model: ov.Model, steps: Sequence[Step], target: Target) -> QuantPlan
     uses = {step.use: step for step in simple}
     quantizing = uses[MIN_MAX]
     smoothed = smooth.candidates(graph) if SMOOTH in uses else frozenset()
-    found, operations = min_max.plan(
+    found, operations = min_max.quantization(
         graph, quantizing.parameters, target, quantizing.index, smoothed
     )
-    plans = tuple(_plan(graph, step, found) for step in simple)
+    plans = tuple(STEPS[step.use].plan(graph, step.parameters, found) for step in simple)
     return QuantPlan(
         target=target.name,
         step_names=tuple(step.use for step in simple),
@@ -129,16 +129,6 @@ def resolve(model: ov.Model, steps: Sequence[Step], target: Target) -> QuantPlan
         operations=operations,
         warnings=_warnings(operations),
         model=model,
-    )
-
-
-def _plan(graph: Graph, step: SimpleStep, quantization: MinMaxPlan) -> StepPlan:
-    if step.use == SMOOTH:
-        return smooth.plan(graph, step.parameters, quantization)
-    return (
-        quantization
-        if step.use == MIN_MAX
-        else fast_bias.plan(graph, step.parameters, quantization)
     )
 
 
@@ -166,23 +156,40 @@ def collect(plan: QuantPlan, samples: Samples, *, progress: Progress | None = No
 
 
 def _needs(plan: QuantPlan) -> Iterable[Need]:
-    for step in plan.steps:
-        match step:
-            case SmoothPlan():
-                yield from smooth.needs(step)
-            case MinMaxPlan():
-                yield from min_max.needs(step)
-            case FastBiasPlan():
-                yield from fast_bias.needs(step)
+    for name, step in zip(plan.step_names, plan.steps, strict=True):
+        kind = STEPS[name]
+        if isinstance(kind, OnStatistics):
+            yield from kind.needs(step)
 
 
-def apply(plan: QuantPlan, statistics: Statistics) -> Result:
-    """The plan's steps carried out on a clone of its model."""
+def apply(
+    plan: QuantPlan,
+    statistics: Statistics,
+    samples: Samples | None = None,
+    *,
+    progress: Progress | None = None,
+) -> Result:
+    """The plan's steps carried out on a clone of its model.
+
+    Args:
+        samples: those that the statistics come from, for steps that infer again.
+        progress: called with the number of samples that are done, in every pass.
+
+    Raises:
+        SamplesError: a step infers again, and the samples are not there or can't be read again.
+    """
+    _expect_rereadable(plan, samples)
     seconds: dict[str, float] = {}
-    work = Work(plan.model.clone())
+    work, reference = Work(plan.model.clone()), plan.model
     for step, name in zip(plan.steps, plan.step_names, strict=True):
         started = time.perf_counter()
-        statistics = _apply(work, step, statistics)
+        if name == MIN_MAX and inferring(plan):
+            reference = work.model.clone()
+        kind = STEPS[name]
+        if isinstance(kind, OnStatistics):
+            statistics = kind.apply(work, step, statistics)
+        elif samples is not None:
+            kind.refine(work, step, _inference(reference, statistics, samples, progress))
         seconds[f"{name}_s"] = time.perf_counter() - started
     started = time.perf_counter()
     fold(work)
@@ -200,24 +207,38 @@ def apply(plan: QuantPlan, statistics: Statistics) -> Result:
     )
 
 
+def inferring(plan: QuantPlan) -> tuple[str, ...]:
+    """The names of the plan's steps that read the samples again, after the calibration pass."""
+    return tuple(name for name in plan.step_names if isinstance(STEPS[name], Inferring))
+
+
+def _expect_rereadable(plan: QuantPlan, samples: Samples | None) -> None:
+    for name in inferring(plan):
+        if samples is None:
+            message = f"{name} reads the samples again; hand them to `apply` as well"
+            raise SamplesError(message)
+        if is_one_shot(samples):
+            message = f"{name} reads the samples again; hand in a list, not an iterator"
+            raise SamplesError(message)
+
+
+def _inference(
+    reference: ov.Model, statistics: Statistics, samples: Samples, progress: Progress | None
+) -> Inference:
+    return Inference(
+        reference=reference,
+        samples=samples,
+        sample_count=count(samples, statistics),
+        progress=progress,
+    )
+
+
 def _shortages(plan: QuantPlan, count: int) -> Iterable[str]:
     """A warning for each size of subset that the samples did not fill."""
     sizes = dict.fromkeys(step.subset.size for step in plan.steps)
     for size in sizes:
         if size is not None and count and size > count:
             yield f"stat_subset_size is {size}, but there were only {count} samples"
-
-
-def _apply(work: Work, step: StepPlan, statistics: Statistics) -> Statistics:
-    """Carries out one step; returns the statistics as they are after it."""
-    match step:
-        case SmoothPlan():
-            return smooth.apply(work, step, statistics)
-        case MinMaxPlan():
-            min_max.apply(work, step, statistics)
-        case FastBiasPlan():
-            fast_bias.apply(work, step, statistics)
-    return statistics
 
 
 def _results(plan: QuantPlan, work: Work) -> tuple[OperationResult, ...]:

@@ -11,8 +11,9 @@ from typing import Any
 from cattrs import Converter
 from cattrs.gen import make_dict_unstructure_fn, override
 from cattrs.preconf.json import make_converter
+from cattrs.strategies import configure_tagged_union
 
-from quant.plan import QuantPlan
+from quant.plan import QuantPlan, StepPlan
 from runner.plan import Plan
 
 SCHEMA = "recipe.plan/1"
@@ -46,6 +47,7 @@ def _digest(content: dict[str, Any]) -> str:
 
 def _converter() -> Converter:
     converter = make_converter()
+    configure_tagged_union(StepPlan, converter)
     without_model = make_dict_unstructure_fn(QuantPlan, converter, model=override(omit=True))
     converter.register_unstructure_hook(QuantPlan, without_model)
     converter.register_structure_hook(QuantPlan, lambda value, _: _structure(converter, value))

@@ -120,7 +120,7 @@ def _quantize(
         )
     progress("quantize", 0, None)
     with _timed(timings, "quantize_s"), mapped_errors("quantize the model"):
-        return apply(plan.quantization, statistics)
+        return apply(plan.quantization, statistics, samples)
 
 
 def _save(plan: Plan, result: Result, path: Path) -> Size:

@@ -85,7 +85,7 @@ def _need(plan: FastBiasPlan, site: BiasSite) -> Need:
     )
 
 
-def apply(work: Work, plan: FastBiasPlan, statistics: Statistics) -> None:
+def apply(work: Work, plan: FastBiasPlan, statistics: Statistics) -> Statistics:
     """Adds each operation's shift to its bias; one is made where there is none."""
     for site in plan.sites:
         node = work.nodes[site.operation]
@@ -94,6 +94,7 @@ def apply(work: Work, plan: FastBiasPlan, statistics: Statistics) -> None:
         error = weights - quantize(weights, work.levels[quantizer.get_friendly_name()])
         shift = shift_of(node, error, statistics.of(_need(plan, site), site.operation))
         _add(work, node, shift.astype(np.float32), plan.threshold)
+    return statistics
 
 
 def shift_of(node: ov.Node, error: Array, means: Array) -> Array:

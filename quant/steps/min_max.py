@@ -41,7 +41,7 @@ _REDUCTIONS = {
 }
 
 
-def plan(
+def quantization(
     graph: Graph,
     parameters: MinMaxParameters,
     target: Target,
@@ -65,6 +65,11 @@ def plan(
     return found, placement.operations
 
 
+def plan(graph: Graph, parameters: MinMaxParameters, quantization: MinMaxPlan) -> MinMaxPlan:
+    """What `quantization` found: the other steps' plans depend on it, so it is made first."""
+    return quantization
+
+
 def needs(plan: MinMaxPlan) -> Iterable[Need]:
     """Both sides of every activation quantizer's range; constants are read without inference."""
     for quantizer in plan.activations:
@@ -86,8 +91,8 @@ def _need(plan: MinMaxPlan, quantizer: ActivationQuantizer, side: Side, *, is_lo
     )
 
 
-def apply(work: Work, plan: MinMaxPlan, statistics: Statistics) -> None:
-    """Inserts the FakeQuantize operations and records their levels."""
+def apply(work: Work, plan: MinMaxPlan, statistics: Statistics) -> Statistics:
+    """Inserts the FakeQuantize operations and records their levels; statistics stay as they are."""
     fix = plan.saturation_fix
     if fix is SaturationFix.AUTO:
         fix = SaturationFix.FIRST_LAYER if saturates() else SaturationFix.NO
@@ -104,6 +109,7 @@ def apply(work: Work, plan: MinMaxPlan, statistics: Statistics) -> None:
     for activation in plan.activations:
         levels = activation_levels(activation.scheme, *ranges[activation.group or activation.name])
         _insert(work, activation, _shaped(levels, activation, work))
+    return statistics
 
 
 def _ranges(plan: MinMaxPlan, statistics: Statistics) -> Ranges:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from quant.errors import ParameterError, ParameterProblem
+from quant.graph import Graph
+from quant.inference import Inference
 from quant.parameters import (
     DefaultParameters,
     FastBiasParameters,
@@ -16,19 +18,64 @@ from quant.parameters import (
     SmoothParameters,
     read_parameters,
 )
+from quant.plan import MinMaxPlan, StepPlan
+from quant.statistics.need import Need, Statistics
+from quant.steps import fast_bias, min_max, smooth
+from quant.steps.order import DEFAULT, FAST_BIAS, MIN_MAX, SMOOTH, order_fault
+from quant.work import Work
 
-DEFAULT = "DefaultQuantization"
-SMOOTH = "SmoothQuant"
-MIN_MAX = "MinMaxQuantization"
-FAST_BIAS = "FastBiasCorrection"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnStatistics:
+    """A step that lives on statistics: what it needs joins the one calibration pass.
+
+    `apply` returns the statistics as they are after it.
+    """
+
+    parameters: type
+    plan: Callable[[Graph, Any, MinMaxPlan], StepPlan]
+    needs: Callable[[Any], Iterable[Need]]
+    apply: Callable[[Work, Any, Statistics], Statistics]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inferring:
+    """A step that runs models over the samples again."""
+
+    parameters: type
+    plan: Callable[[Graph, Any, MinMaxPlan], StepPlan]
+    refine: Callable[[Work, Any, Inference], None]
+
+
+STEPS: Mapping[str, OnStatistics | Inferring] = {
+    SMOOTH: OnStatistics(
+        parameters=SmoothParameters, plan=smooth.plan, needs=smooth.needs, apply=smooth.apply
+    ),
+    MIN_MAX: OnStatistics(
+        parameters=MinMaxParameters, plan=min_max.plan, needs=min_max.needs, apply=min_max.apply
+    ),
+    FAST_BIAS: OnStatistics(
+        parameters=FastBiasParameters,
+        plan=fast_bias.plan,
+        needs=fast_bias.needs,
+        apply=fast_bias.apply,
+    ),
+}
+"""Every step that is no composite."""
 
 PARAMETERS: Mapping[str, type] = {
     DEFAULT: DefaultParameters,
-    SMOOTH: SmoothParameters,
-    MIN_MAX: MinMaxParameters,
-    FAST_BIAS: FastBiasParameters,
+    **{name: kind.parameters for name, kind in STEPS.items()},
 }
 """Every step and its parameters."""
+
+
+PARTS: Mapping[str, Callable[[DefaultParameters], bool]] = {
+    SMOOTH: lambda whole: whole.model_type is ModelType.TRANSFORMER and whole.use_smooth_quant,
+    MIN_MAX: lambda _: True,
+    FAST_BIAS: lambda whole: whole.use_fast_bias,
+}
+"""The parts of DefaultQuantization, in order, and when each is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +125,10 @@ def _expand(index: int, step: Step) -> list[SimpleStep]:
     if not parameters.use_fast_bias:
         message = "full BiasCorrection is not in this version; leave use_fast_bias true"
         raise ParameterError([ParameterProblem(index, ("use_fast_bias",), message)])
-    parts: list[tuple[str, type]] = [(MIN_MAX, MinMaxParameters), (FAST_BIAS, FastBiasParameters)]
-    if parameters.model_type is ModelType.TRANSFORMER and parameters.use_smooth_quant:
-        parts.insert(0, (SMOOTH, SmoothParameters))
     return [
-        SimpleStep(index=index, use=use, parameters=_part(kind, parameters)) for use, kind in parts
+        SimpleStep(index=index, use=use, parameters=_part(STEPS[use].parameters, parameters))
+        for use, is_part in PARTS.items()
+        if is_part(parameters)
     ]
 
 
@@ -96,17 +142,12 @@ def _part(kind: type, whole: DefaultParameters) -> Any:
 
 
 def _check_order(steps: list[SimpleStep]) -> None:
-    """Exactly one quantization, SmoothQuant before it, bias correction after it."""
     names = [step.use for step in steps]
     if not steps:
         raise ParameterError([ParameterProblem(0, (), "there are no steps")])
     for position, step in enumerate(steps):
-        if step.use == FAST_BIAS and MIN_MAX not in names[:position]:
-            message = f"{FAST_BIAS} corrects quantized weights, so {MIN_MAX} has to come before it"
-            raise ParameterError([ParameterProblem(step.index, (), message)])
-        if step.use == SMOOTH and MIN_MAX not in names[position:]:
-            message = f"{SMOOTH} prepares a model for {MIN_MAX}, which has to come after it"
-            raise ParameterError([ParameterProblem(step.index, (), message)])
+        fault = order_fault(step.use, before=names[:position], after=names[position + 1 :])
         if step.use in names[:position]:
-            message = f"{step.use} is there already, by itself or as a part of an earlier step"
-            raise ParameterError([ParameterProblem(step.index, (), message)])
+            fault = fault or f"{step.use} is there already, by itself or as a part of a step"
+        if fault:
+            raise ParameterError([ParameterProblem(step.index, (), fault)])

@@ -23,7 +23,8 @@ from quant.parameters import (
     read_parameters,
 )
 from quant.scheme import Mode, Preset
-from quant.steps.table import FAST_BIAS, MIN_MAX, PARAMETERS, SMOOTH, SimpleStep, Step, expand
+from quant.steps.order import FAST_BIAS, MIN_MAX, SMOOTH
+from quant.steps.table import PARAMETERS, SimpleStep, Step, expand
 
 
 def problems_of(given: Any, kind: type = DefaultParameters) -> list[str]:
@@ -171,11 +172,11 @@ def test_parts_of_default_quantization(given: dict[str, Any], expected: list[str
     ("uses", "message"),
     [
         ((), "there are no steps"),
-        (("FastBiasCorrection",), "MinMaxQuantization has to come before it"),
-        (("SmoothQuant",), "which has to come after it"),
-        (("MinMaxQuantization", "SmoothQuant"), "which has to come after it"),
-        (("MinMaxQuantization", "MinMaxQuantization"), "is there already"),
-        (("DefaultQuantization", "MinMaxQuantization"), "is there already"),
+        (("FastBiasCorrection",), "put .* or 'MinMaxQuantization' before it"),
+        (("SmoothQuant",), "put .* or 'MinMaxQuantization' after it"),
+        (("MinMaxQuantization", "SmoothQuant"), "put .* or 'MinMaxQuantization' after it"),
+        (("MinMaxQuantization", "MinMaxQuantization"), "an earlier step has quantized"),
+        (("DefaultQuantization", "MinMaxQuantization"), "an earlier step has quantized"),
         (("DefaultQuantization", "FastBiasCorrection"), "is there already"),
         (("SmoothQuant", "SmoothQuant", "MinMaxQuantization"), "is there already"),
         (("MinMaxQuantisation",), "unknown step 'MinMaxQuantisation'; expected one of"),

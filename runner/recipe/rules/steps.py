@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from quant.steps.order import order_fault
 from runner.document.check import Checked
 from runner.document.document import locate, value_at
-from runner.document.names import listed
 from runner.errors import Problem
-
-QUANTIZING = ("DefaultQuantization", "MinMaxQuantization")
-BEFORE_QUANTIZATION = ("SmoothQuant",)
-AFTER_QUANTIZATION = ("FastBiasCorrection",)
 
 
 def distinct_ids(checked: Checked) -> Iterator[Problem]:
@@ -27,23 +23,13 @@ def distinct_ids(checked: Checked) -> Iterator[Problem]:
 
 
 def order(checked: Checked) -> Iterator[Problem]:
-    """One step quantizes; those that prepare for it come before, those that correct it after."""
+    """The steps stand in an order in which they can work; see `quant.steps.order`."""
     uses = [step.get("use") for step in checked.value.get("steps", ())]
     if None in uses:  # a step that is not known may be the one that quantizes
         return
     for i, use in enumerate(uses):
-        if message := _order_fault(str(use), before=uses[:i], after=uses[i + 1 :]):
+        if message := order_fault(str(use), before=uses[:i], after=uses[i + 1 :]):
             yield Problem(locate(checked.document, ("steps", i, "use")), message)
-
-
-def _order_fault(use: str, *, before: list[str | None], after: list[str | None]) -> str:
-    if use in AFTER_QUANTIZATION and not set(before) & set(QUANTIZING):
-        return f"{use} needs a quantized model; put {listed(QUANTIZING)} before it"
-    if use in BEFORE_QUANTIZATION and not set(after) & set(QUANTIZING):
-        return f"{use} prepares for quantization; put {listed(QUANTIZING)} after it"
-    if use in QUANTIZING and set(before) & set(QUANTIZING):
-        return f"{use} quantizes a model that an earlier step has quantized; remove one of them"
-    return ""
 
 
 def calibration(checked: Checked) -> Iterator[Problem]:

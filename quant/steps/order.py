@@ -1,0 +1,38 @@
+"""The names of the steps, and the one order in which they can stand.
+
+Recipes are checked by it too, so nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+DEFAULT = "DefaultQuantization"
+SMOOTH = "SmoothQuant"
+MIN_MAX = "MinMaxQuantization"
+FAST_BIAS = "FastBiasCorrection"
+
+ORDER = (SMOOTH, MIN_MAX, FAST_BIAS)
+"""Every step that is no composite, in the order in which they work on each other's results."""
+
+_QUANTIZING = (MIN_MAX, DEFAULT)
+_RANKS = {**{name: rank for rank, name in enumerate(ORDER)}, DEFAULT: ORDER.index(MIN_MAX)}
+
+
+def order_fault(use: str, *, before: Sequence[str], after: Sequence[str]) -> str:
+    """What is wrong with a step's place among the steps before and after it; empty if nothing."""
+    rank, quantization = _RANKS[use], _RANKS[MIN_MAX]
+    if rank > quantization and not set(before) & set(_QUANTIZING):
+        return f"{use} needs a quantized model; put {_quantizing()} before it"
+    if rank < quantization and not set(after) & set(_QUANTIZING):
+        return f"{use} prepares for quantization; put {_quantizing()} after it"
+    if rank == quantization:
+        repeated = f"{use} quantizes a model that an earlier step has quantized; remove one of them"
+        return repeated if set(before) & set(_QUANTIZING) else ""
+    same_side = [each for each in before if (_RANKS[each] < quantization) == (rank < quantization)]
+    late = next((each for each in same_side if _RANKS[each] > rank), None)
+    return f"{use} has to come before {late}" if late is not None else ""
+
+
+def _quantizing() -> str:
+    return " or ".join(repr(name) for name in sorted(_QUANTIZING))
