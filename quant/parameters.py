@@ -97,8 +97,8 @@ class RangeEstimator:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overrides:
-    """What the user asks of weights or activations; each key filters the target's candidates."""
+class Request:
+    """What is asked of quantizers: each key of a scheme filters the target's candidates."""
 
     bits: int | None = None
     mode: Mode | None = None
@@ -106,6 +106,30 @@ class Overrides:
     level_low: int | None = None
     level_high: int | None = None
     range_estimator: RangeEstimator | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerRequest(Request):
+    """What is asked for some operations: those with one of the names, with a whole name that one of
+    the regular expressions matches, or of one of the types."""
+
+    names: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides(Request):
+    """What the user asks of weights or activations: of all of them, and of some layers.
+
+    `layers` goes over the rest key by key, and a later entry over an earlier one.
+    """
+
+    layers: tuple[LayerRequest, ...] = ()
+
+
+REQUEST_KEYS = tuple(f.name for f in dataclasses.fields(Request))
+LAYER_KEYS = ("names", "patterns", "types")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,8 +255,8 @@ def _read_dataclass(kind: type, value: Any, path: KeyPath, report: Any) -> Any:
             continue
         read[key] = _read(hints[key], item, (*path, key), report)
         _check_bounds(known[key].metadata, read[key], (*path, key), report)
-    if kind is Overrides and ("level_low" in read) != ("level_high" in read):
-        report(path, "level_low and level_high go together; give both or none")
+    if issubclass(kind, Request):
+        _check_request(kind, value, path, report)
     missing = [
         f.name
         for f in known.values()
@@ -243,6 +267,19 @@ def _read_dataclass(kind: type, value: Any, path: KeyPath, report: Any) -> Any:
     for name in missing:
         report(path, f"missing parameter {name!r}")
     return None if missing else kind(**read)
+
+
+def _check_request(
+    kind: type[Request], given: Mapping[str, Any], path: KeyPath, report: Any
+) -> None:
+    """Levels come in pairs; an entry for layers says for which ones, and what."""
+    if ("level_low" in given) != ("level_high" in given):
+        report(path, "level_low and level_high go together; give both or none")
+    if kind is LayerRequest:
+        if not any(given.get(key) for key in LAYER_KEYS):
+            report(path, "it names no layers; add names, patterns or types")
+        if not any(given.get(key) is not None for key in REQUEST_KEYS):
+            report(path, f"it asks for nothing; add one of {', '.join(REQUEST_KEYS)}")
 
 
 def _check_bounds(metadata: Mapping[str, Any], value: Any, path: KeyPath, report: Any) -> None:

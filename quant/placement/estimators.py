@@ -6,8 +6,8 @@ from quant.parameters import (
     Aggregator,
     Estimator,
     EstimatorPreset,
-    Overrides,
     RangeEstimator,
+    Request,
     SideEstimator,
 )
 from quant.plan import Estimators, Side
@@ -36,10 +36,10 @@ _SYMMETRIC_TYPE = {Estimator.MAX: Estimator.ABS_MAX, Estimator.QUANTILE: Estimat
 """A symmetric range is set by the largest magnitude, on whichever side it lies."""
 
 
-def estimators(scheme: Scheme, common: RangeEstimator | None, overrides: Overrides) -> Estimators:
+def estimators(scheme: Scheme, common: RangeEstimator | None, request: Request) -> Estimators:
     """The estimators of a quantizer: the group's own `range_estimator`, else the step's, over the
     preset."""
-    wanted = overrides.range_estimator or common or RangeEstimator()
+    wanted = request.range_estimator or common or RangeEstimator()
     preset = wanted.preset or EstimatorPreset.DEFAULT
     types = _TYPES[preset, scheme.mode]
     aggregators = _AGGREGATORS[scheme.granularity, scheme.mode]

@@ -3,15 +3,14 @@ nothing."""
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Iterator
 from typing import Any
 
-from quant.errors import KeyPath, ParameterProblem
+from quant.errors import ParameterProblem
 from quant.graph import Graph, Op, attributes
 from quant.parameters import Ignored, IgnoredOperation
 from quant.placement.kept import Kept
+from quant.placement.selection import Pick, by_names, by_patterns, nearest
 
 REASON = "ignored by the user"
 
@@ -27,32 +26,21 @@ def ignored(graph: Graph, wanted: Ignored, step: int) -> tuple[Kept, list[Parame
     return found, problems
 
 
-def _entries(graph: Graph, wanted: Ignored) -> Iterator[tuple[KeyPath, list[Op], str]]:
+def _entries(graph: Graph, wanted: Ignored) -> Iterator[Pick]:
     """For each entry: the keys that lead to it, the operations that it names, and the error if
     none."""
-    names = [op.name for op in graph.ops if op.type not in ("Constant", "Result")]
-    for i, name in enumerate(wanted.scope):
-        op = graph.by_name.get(name)
-        missing = f"no operation is named {name!r}{_nearest(name, names)}"
-        yield ("scope", i), [op] if op else [], missing
-    for i, pattern in enumerate(wanted.patterns):
-        try:
-            whole = re.compile(pattern)
-        except re.error as error:
-            yield ("patterns", i), [], f"{pattern!r} is no regular expression: {error}"
-            continue
-        matches = [op for op in graph.ops if op.type != "Constant" and whole.fullmatch(op.name)]
-        missing = f"no operation's whole name matches {pattern!r}; put .* around a part of a name"
-        yield ("patterns", i), matches, missing
+    ops = [op for op in graph.ops if op.type not in ("Constant", "Result")]
+    yield from by_names(graph, ops, wanted.scope, "scope")
+    yield from by_patterns(ops, wanted.patterns, "operation")
     types = sorted({op.type for op in graph.ops})
     for i, operation in enumerate(wanted.operations):
         matches = [op for op in graph.ops if _agrees(op, operation)]
         if operation.type in types:
             text = f"no {operation.type} has the attributes {dict(operation.attributes)}"
         else:
-            near = _nearest(operation.type, types)
+            near = nearest(operation.type, types)
             text = f"the model has no operation of type {operation.type!r}{near}"
-        yield ("operations", i), matches, text
+        yield Pick(("operations", i), matches, text)
 
 
 def _agrees(op: Op, wanted: IgnoredOperation) -> bool:
@@ -73,8 +61,3 @@ def _equal(found: Any, wanted: Any) -> bool:
     if isinstance(found, str) or isinstance(wanted, str):
         return str(found).lower() == str(wanted).lower()
     return bool(found == wanted)
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f" - did you mean {close[0]!r}?" if close else ""

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from quant.errors import ParameterError, ParameterProblem
 from quant.graph import Graph, Op, Port
-from quant.parameters import MinMaxParameters, ModelType, Overrides
+from quant.parameters import MinMaxParameters, ModelType
 from quant.placement.demand import Demand, Role, demand
 from quant.placement.estimators import estimators
 from quant.placement.groups import groups
 from quant.placement.ignored import ignored
 from quant.placement.kept import Kept, kept
+from quant.placement.layers import Layers, Wish, asked, layers, wish
 from quant.placement.schemes import Candidates, choose, only_per_tensor, override, shared
 from quant.placement.sites import Site, sites
 from quant.placement.tables import ACTIVATION_FUNCTIONS, GATES, HIDDEN_STATE, descriptor_type
@@ -47,6 +48,8 @@ class _Setting:
     target: Target
     parameters: MinMaxParameters
     step: int
+    activations: Layers
+    weights: Layers
     problems: list[ParameterProblem]
 
 
@@ -63,15 +66,32 @@ def place(
         ParameterError: an ignored entry matches nothing, or the target can't run what was asked
         for.
     """
-    setting = _Setting(graph=graph, target=target, parameters=parameters, step=step, problems=[])
     floats, problems = ignored(graph, parameters.ignored, step)
-    setting.problems.extend(problems)
     floats |= {i: why for i, why in kept(graph, parameters.model_type).items() if i not in floats}
     found = demand(graph, target, floats, smoothed)
     placed = list(sites(graph, found))
-    activations = _activations(setting, placed)
     integer = frozenset(reader.port.op for site in placed for reader in site.readers)
-    weighted = _weights(setting, weights(graph, target, integer - floats.keys()), floats)
+    constants = [
+        (each, ports)
+        for each in weights(graph, target, integer - floats.keys())
+        if (ports := tuple(port for port in each.ports if port.op not in floats))
+    ]
+    holders = sorted({port.op for _, ports in constants for port in ports})
+    of_activations = layers(
+        graph, "activations", parameters.activations, [graph.ops[i] for i in sorted(integer)], step
+    )
+    of_weights = layers(graph, "weights", parameters.weights, [graph.ops[i] for i in holders], step)
+    setting = _Setting(
+        graph=graph,
+        target=target,
+        parameters=parameters,
+        step=step,
+        activations=of_activations[0],
+        weights=of_weights[0],
+        problems=[*problems, *of_activations[1], *of_weights[1]],
+    )
+    activations = _activations(setting, placed)
+    weighted = _weights(setting, constants)
     if setting.problems:
         raise ParameterError(dict.fromkeys(setting.problems))
     operations = _operations(setting, found, floats, activations, weighted)
@@ -80,26 +100,54 @@ def place(
 
 def _activations(setting: _Setting, placed: list[Site]) -> tuple[ActivationQuantizer, ...]:
     names = groups(setting.graph, setting.target, placed)
-    candidates = [_site_candidates(setting, site) for site in placed]
-    for name in dict.fromkeys(name for name in names if name is not None):
-        members = [i for i, each in enumerate(names) if each == name]
-        lists = [only_per_tensor(candidates[i]) for i in members if candidates[i]]
-        common = shared(lists, setting.target.primary_bitwidth) if lists else ()
-        for i in members:
-            candidates[i] = common
-    return tuple(
-        _quantizer(setting, site, each, name)
-        for site, each, name in zip(placed, candidates, names, strict=True)
-        if each
+    members: dict[object, list[Site]] = {}
+    for i, (site, name) in enumerate(zip(placed, names, strict=True)):
+        members.setdefault(name or i, []).append(site)
+    found = {key: _shared_scheme(setting, together) for key, together in members.items()}
+    quantizers = (
+        _quantizer(setting, site, *found[name or i], name)
+        for i, (site, name) in enumerate(zip(placed, names, strict=True))
     )
+    return tuple(each for each in quantizers if each is not None)
 
 
-def _site_candidates(setting: _Setting, site: Site) -> Candidates:
+def _shared_scheme(setting: _Setting, together: list[Site]) -> tuple[Scheme | None, Wish]:
+    """The scheme of quantizers that share one range, and what is asked of them."""
+    indices = {reader.port.op for site in together for reader in site.readers}
+    ops = [setting.graph.ops[i] for i in sorted(indices)]
+    wanted, problems = wish(setting.activations, ops)
+    setting.problems.extend(problems)
+    lists = [_site_candidates(setting, site, wanted) for site in together]
+    if len(together) > 1:
+        lists = [only_per_tensor(each) for each in lists if each]
+    candidates = shared(lists, setting.target.primary_bitwidth) if lists else ()
+    fitting = override(candidates, wanted.special, is_weights=False)
+    if candidates and not fitting and not problems:
+        setting.problems.append(_unshared(setting, ops, candidates, wanted))
+    if not fitting:
+        return None, wanted
+    preset = setting.target.preset(setting.parameters.preset)
+    return choose(fitting, preset, is_weights=False), wanted
+
+
+def _unshared(
+    setting: _Setting, ops: list[Op], candidates: Candidates, wanted: Wish
+) -> ParameterProblem:
+    """What some layers ask, and others that share their quantizer can't run."""
+    owners = ", ".join(repr(op.name) for op in ops if op.index in wanted.owners)
+    others = ", ".join(repr(op.name) for op in ops if op.index not in wanted.owners)
+    sharing = f", which they share with {others}," if others else ""
+    message = f"the activations of {owners}{sharing} can't be run with {asked(wanted.special)}"
+    hint = f"they can be run with: {_listed(candidates)}"
+    return ParameterProblem(setting.step, wanted.path, message, hint)
+
+
+def _site_candidates(setting: _Setting, site: Site, wanted: Wish) -> Candidates:
     lists = []
     for reader in site.readers:
         op = setting.graph.op(reader.port)
         allowed = setting.target.operations[descriptor_type(setting.graph, op)].activations
-        found = _overridden(setting, op, allowed, is_weights=False)
+        found = _overridden(setting, op, allowed, wanted, is_weights=False)
         if _is_attention_product(setting, op):
             found = tuple(c for c in found if c.mode is Mode.SYMMETRIC) or found
         lists.append(
@@ -115,24 +163,29 @@ def _is_attention_product(setting: _Setting, op: Op) -> bool:
     return sum(1 for _ in setting.graph.data_inputs(op)) == 2
 
 
-def _overridden(setting: _Setting, op: Op, allowed: Candidates, *, is_weights: bool) -> Candidates:
-    """The candidates left by the user's overrides; none is a problem that names what is allowed."""
+def _overridden(
+    setting: _Setting, op: Op, allowed: Candidates, wanted: Wish, *, is_weights: bool
+) -> Candidates:
+    """The candidates left by the user's overrides; none is a problem that names what is allowed.
+
+    A layer that shares the quantizer of one with a request of its own follows if it can.
+    """
+    found = override(allowed, wanted.request, is_weights=is_weights)
+    if found or not allowed:
+        return found
+    if wanted.owners and op.index not in wanted.owners:
+        return allowed
     key = "weights" if is_weights else "activations"
-    wanted: Overrides = getattr(setting.parameters, key)
-    found = override(allowed, wanted, is_weights=is_weights)
-    if allowed and not found:
-        asked = ", ".join(
-            f"{name} {value}"
-            for name in ("bits", "mode", "granularity", "level_low", "level_high")
-            if (value := getattr(wanted, name)) is not None
-        )
-        can = "; ".join(str(candidate) for candidate in dict.fromkeys(allowed))
-        what = f"{key} of {op.type} {op.name!r} with {asked}"
-        message = f"the target {setting.target.name!r} can't run {what}"
-        hint = f"it can run: {can}; or put the operation into ignored"
-        if not any(p.path == (key,) for p in setting.problems):
-            setting.problems.append(ParameterProblem(setting.step, (key,), message, hint))
-    return found
+    what = f"{key} of {op.type} {op.name!r} with {asked(wanted.request)}"
+    message = f"the target {setting.target.name!r} can't run {what}"
+    hint = f"it can run: {_listed(allowed)}; or put the operation into ignored"
+    if not any(p.path == wanted.path for p in setting.problems):
+        setting.problems.append(ParameterProblem(setting.step, wanted.path, message, hint))
+    return ()
+
+
+def _listed(candidates: Candidates) -> str:
+    return "; ".join(str(candidate) for candidate in dict.fromkeys(candidates))
 
 
 def _channels(setting: _Setting, site: Site) -> int | None:
@@ -142,11 +195,10 @@ def _channels(setting: _Setting, site: Site) -> int | None:
 
 
 def _quantizer(
-    setting: _Setting, site: Site, candidates: Candidates, group: str | None
-) -> ActivationQuantizer:
-    parameters = setting.parameters
-    preset = setting.target.preset(parameters.preset)
-    scheme = choose(candidates, preset, is_weights=False)
+    setting: _Setting, site: Site, scheme: Scheme | None, wanted: Wish, group: str | None
+) -> ActivationQuantizer | None:
+    if scheme is None:
+        return None
     owner = setting.graph.op(site.tensor if site.is_output else site.consumers[0])
     port = site.tensor.port if site.is_output else site.consumers[0].port
     return ActivationQuantizer(
@@ -155,7 +207,7 @@ def _quantizer(
         consumers=_port_refs(setting.graph, site.consumers),
         operations=tuple(dict.fromkeys(setting.graph.op(r.port).name for r in site.readers)),
         scheme=scheme,
-        estimators=estimators(scheme, parameters.range_estimator, parameters.activations),
+        estimators=estimators(scheme, setting.parameters.range_estimator, wanted.request),
         channels=_channels(setting, site) if scheme.granularity is Granularity.PERCHANNEL else None,
         group=group,
         covers=HIDDEN_STATE
@@ -169,15 +221,12 @@ def _port_refs(graph: Graph, ports: tuple[Port, ...]) -> tuple[PortRef, ...]:
     return tuple(PortRef(graph.op(port).name, port.port) for port in ports)
 
 
-def _weights(setting: _Setting, found: list[Weights], floats: Kept) -> tuple[WeightQuantizer, ...]:
+def _weights(
+    setting: _Setting, constants: list[tuple[Weights, tuple[Port, ...]]]
+) -> tuple[WeightQuantizer, ...]:
     first = first_layers(setting.graph)
-    quantizers = []
-    for each in found:
-        ports = tuple(port for port in each.ports if port.op not in floats)
-        if ports:
-            quantizer = _weight_quantizer(setting, each, ports, first)
-            quantizers += [quantizer] if quantizer else []
-    return tuple(quantizers)
+    found = (_weight_quantizer(setting, each, ports, first) for each, ports in constants)
+    return tuple(each for each in found if each is not None)
 
 
 def _weight_quantizer(
@@ -185,7 +234,10 @@ def _weight_quantizer(
 ) -> WeightQuantizer | None:
     op = setting.graph.op(ports[0])
     allowed = setting.target.operations[descriptor_type(setting.graph, op)].weights
-    candidates = _overridden(setting, op, allowed, is_weights=True)
+    readers = [setting.graph.ops[i] for i in sorted({port.op for port in ports})]
+    wanted, problems = wish(setting.weights, readers)
+    setting.problems.extend(problems)
+    candidates = _overridden(setting, op, allowed, wanted, is_weights=True)
     if not candidates:
         return None
     scheme = choose(candidates, setting.target.preset(setting.parameters.preset), is_weights=True)
@@ -196,9 +248,7 @@ def _weight_quantizer(
         consumers=_port_refs(setting.graph, ports),
         scheme=scheme,
         channel_axes=each.channel_axes if per_channel else (),
-        estimators=estimators(
-            scheme, setting.parameters.range_estimator, setting.parameters.weights
-        ),
+        estimators=estimators(scheme, setting.parameters.range_estimator, wanted.request),
         group=_weight_group(setting, op, ports[0].port),
         gates=GATES.get(op.type, 1),
         is_first_layer=any(port.op in first for port in ports),

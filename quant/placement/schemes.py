@@ -6,13 +6,13 @@ from __future__ import annotations
 import dataclasses
 from functools import reduce
 
-from quant.parameters import Overrides
+from quant.parameters import Request
 from quant.scheme import Granularity, Mode, Preset, Scheme, grid
 
 Candidates = tuple[Scheme, ...]
 
 
-def override(candidates: Candidates, wanted: Overrides, *, is_weights: bool) -> Candidates:
+def override(candidates: Candidates, wanted: Request, *, is_weights: bool) -> Candidates:
     """The candidates that agree with what the user asked for; levels narrow a candidate's grid."""
     kept = [
         candidate

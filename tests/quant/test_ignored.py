@@ -49,8 +49,8 @@ def test_ignoring_everything_quantizes_nothing(cpu: Target) -> None:
         ),
         (
             {"patterns": ["onv"]},
-            "ignored.patterns.0: no operation's whole name matches 'onv'; "
-            "put .* around a part of a name",
+            "ignored.patterns.0: no operation has a whole name matching 'onv'; "
+            "put .* around a part of one",
         ),
         (
             {"operations": [{"type": "Convolutoin"}]},

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.errors import RecipeError
 from runner.plan import Plan, calibration_count, make_plan
 from runner.plan_json import digest, plan_from_json, plan_to_json
 from runner.recipe.read import read
@@ -70,3 +71,13 @@ def test_model_is_no_part_of_a_plan(tiny: Path) -> None:
     plan = plan_of(tiny)
     other = dataclasses.replace(plan.quantization, model=None)
     assert dataclasses.replace(plan, quantization=other) == plan
+
+
+def test_a_layer_that_is_not_there_is_found_on_its_line(tiny: Path) -> None:
+    layers = "activations: {layers: [{names: [conv_0, conv_9], mode: asymmetric}]}"
+    with pytest.raises(RecipeError) as caught:
+        plan_of(tiny, parameters=layers)
+    problem = caught.value.problems[0]
+    assert problem.message == "no operation is named 'conv_9' - did you mean 'conv_1'?"
+    source = problem.location.source
+    assert source[problem.location.column - 1 :].startswith("conv_9")

@@ -83,3 +83,20 @@ def test_placement_on_the_zoo_is_as_recorded() -> None:
         plan = quant.resolve(quant.load_model(Path(ZOO) / name), [step], runner.load_target("cpu"))
         found[name] = len(plan.steps[0].activations)
     assert found == files
+
+
+def test_one_layer_asymmetric_under_performance() -> None:
+    """The first LSTM reads values far from zero; only its input asks for another scheme."""
+    import quant
+    import runner
+
+    assert ZOO is not None
+    model = quant.load_model(Path(ZOO) / "fsdd" / "fsdd_lstm.xml")
+    first = "__module.l/aten::lstm/LSTMSequence"
+    layers = [{"names": [first], "mode": "asymmetric"}]
+    given = {"preset": "performance", "activations": {"layers": layers}}
+    step = quant.Step(use="DefaultQuantization", parameters=given)
+    plan = quant.resolve(model, [step], runner.load_target("cpu"))
+    modes = {each.name: str(each.activations[0].mode) for each in plan.operations if each.weights}
+    assert modes.pop(first) == "asymmetric"
+    assert set(modes.values()) == {"symmetric"}

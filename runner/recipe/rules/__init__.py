@@ -21,6 +21,7 @@ ALWAYS: tuple[Rule, ...] = (
     steps.distinct_ids,
     parameters.fast_bias,
     parameters.patterns,
+    parameters.layers,
     parameters.levels,
     parameters.outliers,
     datasets.columns,

@@ -11,6 +11,7 @@ from runner.document.document import KeyPath, locate
 from runner.errors import Problem
 
 QUANTILES = ("quantile", "abs_quantile")
+LAYER_KEYS = ("names", "patterns", "types")
 
 
 def fast_bias(checked: Checked) -> Iterator[Problem]:
@@ -23,12 +24,25 @@ def fast_bias(checked: Checked) -> Iterator[Problem]:
 
 
 def patterns(checked: Checked) -> Iterator[Problem]:
-    """Patterns of ignored names are regular expressions."""
-    for at, parameters in _parameters(checked):
-        for i, pattern in enumerate(parameters.get("ignored", {}).get("patterns", ())):
+    """Patterns of names, of ignored operations and of layers, are regular expressions."""
+    ignored = (((*at, "ignored"), each.get("ignored", {})) for at, each in _parameters(checked))
+    for at, holder in (*ignored, *_layers(checked)):
+        for i, pattern in enumerate(holder.get("patterns", ())):
             if fault := _pattern_fault(pattern):
-                place = locate(checked.document, (*at, "ignored", "patterns", i))
+                place = locate(checked.document, (*at, "patterns", i))
                 yield Problem(place, f"{pattern!r} is not a regular expression: {fault}")
+
+
+def layers(checked: Checked) -> Iterator[Problem]:
+    """An entry of `layers` says for which ones, and what."""
+    for at, entry in _layers(checked):
+        place = locate(checked.document, at)
+        if not any(entry.get(key) for key in LAYER_KEYS):
+            hint = "add `names`, `patterns` or `types`"
+            yield Problem(place, "the entry names no layers", hint)
+        elif not set(entry) - set(LAYER_KEYS):
+            hint = "add a key of the scheme, such as `mode: asymmetric`, or `range_estimator`"
+            yield Problem(place, "the entry asks for nothing", hint)
 
 
 def levels(checked: Checked) -> Iterator[Problem]:
@@ -65,6 +79,14 @@ def _schemes(checked: Checked) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
         yield at, parameters  # which may have a range estimator for both
         for part in ("weights", "activations"):
             yield (*at, part), parameters.get(part, {})
+    yield from _layers(checked)
+
+
+def _layers(checked: Checked) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    for at, parameters in _parameters(checked):
+        for part in ("weights", "activations"):
+            for i, entry in enumerate(parameters.get(part, {}).get("layers", ())):
+                yield (*at, part, "layers", i), entry
 
 
 def _pattern_fault(pattern: str) -> str:

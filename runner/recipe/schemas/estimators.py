@@ -5,7 +5,7 @@ Source: POT 2023.0 `range_estimator` (pot.md 1.5), seed 002.
 
 from __future__ import annotations
 
-from runner.recipe.schemas.values import NUMBER, Rules
+from runner.recipe.schemas.values import NUMBER, TEXTS, Rules
 
 AGGREGATORS = [
     "mean",
@@ -42,37 +42,50 @@ def _border(types: list[str], *, of_weights: bool) -> Rules:
     return {"type": "dict", "schema": fields, "meta": about}
 
 
-def _scheme(*, of_weights: bool) -> Rules:
+def _request(*, of_weights: bool) -> dict[str, Rules]:
     borders = {side: _border(types, of_weights=of_weights) for side, types in TYPES.items()}
     preset: Rules = {"type": "string", "allowed": ["default", "quantile"]}
     return {
-        "type": "dict",
-        "schema": {
-            "bits": {"type": "integer", "allowed": [2, 4, 8, 16, 32]},
-            "mode": {"type": "string", "allowed": ["symmetric", "asymmetric"]},
-            "granularity": {
-                "type": "string",
-                "allowed": ["pertensor", "perchannel"],
-                "meta": {"hint": PER_CHANNEL},
-            },
-            "level_low": {"type": "integer"},
-            "level_high": {"type": "integer"},
-            "range_estimator": {
-                "type": "dict",
-                "schema": {"preset": preset, **borders},
-                "meta": {
-                    "advice": dict.fromkeys(
-                        ("type", "aggregator", "outlier_prob", "clipping_value"),
-                        "write it under `min` or `max`",
-                    )
-                },
-            },
+        "bits": {"type": "integer", "allowed": [2, 4, 8, 16, 32]},
+        "mode": {"type": "string", "allowed": ["symmetric", "asymmetric"]},
+        "granularity": {
+            "type": "string",
+            "allowed": ["pertensor", "perchannel"],
+            "meta": {"hint": PER_CHANNEL},
         },
-        "meta": {
-            "spellings": {"num_bits": "bits", "range_estimator_params": "range_estimator"},
-            "advice": {"per_channel": PER_CHANNEL, "signedness_to_force": "set level_low instead"},
+        "level_low": {"type": "integer"},
+        "level_high": {"type": "integer"},
+        "range_estimator": {
+            "type": "dict",
+            "schema": {"preset": preset, **borders},
+            "meta": {
+                "advice": dict.fromkeys(
+                    ("type", "aggregator", "outlier_prob", "clipping_value"),
+                    "write it under `min` or `max`",
+                )
+            },
         },
     }
+
+
+def _scheme(*, of_weights: bool) -> Rules:
+    request = _request(of_weights=of_weights)
+    about = {
+        "spellings": {"num_bits": "bits", "range_estimator_params": "range_estimator"},
+        "advice": {"per_channel": PER_CHANNEL, "signedness_to_force": "set level_low instead"},
+    }
+    named = {**about["spellings"], "name": "names", "scope": "names", "operations": "types"}
+    layer: Rules = {
+        "type": "dict",
+        "schema": {"names": TEXTS, "patterns": TEXTS, "types": TEXTS, **request},
+        "meta": {**about, "spellings": named},
+    }
+    layers: Rules = {
+        "type": "list",
+        "schema": layer,
+        "meta": {"hint": "write a list, as in layers: [{names: [conv1], mode: asymmetric}]"},
+    }
+    return {"type": "dict", "schema": {**request, "layers": layers}, "meta": about}
 
 
 WEIGHTS = _scheme(of_weights=True)
