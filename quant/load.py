@@ -2,8 +2,8 @@
 graph.
 
 Normalized: OpenVINO's common (MOC) transformations are applied, which fuse spelled-out Swish, Gelu,
-HSwish, normalizations and scale-shifts; constants are f32; every operation has a name that is
-unique and the same on every load.
+HSwish, normalizations and scale-shifts; constants are f32; recurrent cells have one direction;
+every operation has a name that is unique and the same on every load.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from quant.directions import split_directions
 from quant.errors import LoadError, telling_line
 from quant.runtime import CONVERSION_ERRORS, apply_moc_transformations, core, opset, ov
 
@@ -38,6 +39,7 @@ def load_model(
         _reshape(model, inputs)
     _decompress_constants(model)
     apply_moc_transformations(model, cf=True)
+    split_directions(model)
     _refuse_quantized(model)
     _name_operations(model, given, made_up, range(born, _counter()))
     return model

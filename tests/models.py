@@ -37,6 +37,8 @@ def samples(model: ov.Model, count: int = 8, seed: int = 0) -> list[list[Array]]
 
 def _array(rng: Rng, node: ov.Output, number: int) -> Array:
     shape = [d.get_length() if d.is_static else 4 + number % 3 for d in node.get_partial_shape()]
+    if node.get_element_type() == ov.Type.string:
+        return np.full(shape, f"text {number}")
     kind = node.get_element_type().to_dtype()
     if node.get_element_type().is_real():
         return rng.standard_normal(shape).astype(kind)

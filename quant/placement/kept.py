@@ -10,15 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
 from quant.graph import Graph, Op, Tensor, attributes
 from quant.parameters import ModelType
 from quant.placement.tables import (
     ACTIVATION_FUNCTIONS,
+    BODIES,
     ELEMENTWISE,
     LINEAR,
     RECURRENT,
     TRANSFORMER_FLOAT,
+    WEIGHTED,
 )
+from quant.runtime import ov
 
 Kept = dict[int, str]
 """Reason by position of the operation in the graph."""
@@ -28,6 +33,8 @@ _MOVING = frozenset(
 )
 _GATES = frozenset({"Sigmoid", "HSigmoid", "HardSigmoid", "Clamp"})
 _POOLS = frozenset({"ReduceMean", "AvgPool", "AdaptiveAvgPool"})
+_SOFTMAX = frozenset({"Softmax", "LogSoftmax"})
+_MASKING = frozenset({"Select", "Convert", "Slice", "StridedSlice", "Gather"})
 _SELECTIONS = frozenset(
     {"TopK", "NonMaxSuppression", "MulticlassNms", "MatrixNms", "DetectionOutput"}
     | {"ExperimentalDetectronDetectionOutput", "NMSRotated"}
@@ -39,10 +46,14 @@ def kept(graph: Graph, model_type: ModelType | None) -> Kept:
     found: Kept = {}
     rules: list[Callable[[Graph], Iterator[tuple[Op, str]]]] = [
         _shape_computations,
+        _bodies,
         _compressed_weights,
+        _broken_weights,
+        _double_precision,
         _recurrent_variants,
         _dynamic_ranks,
         _post_processing,
+        _logits,
         _squeeze_excitation,
         _positions,
         _self_gated,
@@ -65,6 +76,26 @@ def _shape_computations(graph: Graph) -> Iterator[tuple[Op, str]]:
             yield op, "computes shapes"
 
 
+def _bodies(graph: Graph) -> Iterator[tuple[Op, str]]:
+    """Operations with graphs of their own, which are not entered; what they hold is named."""
+    for op in graph.ops:
+        if op.type in BODIES:
+            inside = [
+                f"{node.get_type_name()} {node.get_friendly_name()!r}"
+                for body in _bodies_of(op)
+                for node in body.get_ordered_ops()
+                if node.get_type_name() in LINEAR | RECURRENT
+            ]
+            held = f"; in floating point inside: {', '.join(inside)}" if inside else ""
+            yield op, f"bodies are not entered{held}"
+
+
+def _bodies_of(op: Op) -> list[ov.Model]:
+    if op.type == "If":
+        return [op.node.get_then_body(), op.node.get_else_body()]
+    return [op.node.get_function()]
+
+
 def _compressed_weights(graph: Graph) -> Iterator[tuple[Op, str]]:
     """Operations whose weights are no plain constant, yet depend on no input of the model."""
     fed: set[int] = set()
@@ -76,6 +107,28 @@ def _compressed_weights(graph: Graph) -> Iterator[tuple[Op, str]]:
             t.op not in fed and not graph.is_constant(t) for t in op.inputs
         ):
             yield op, "its weights are compressed already"
+
+
+def _broken_weights(graph: Graph) -> Iterator[tuple[Op, str]]:
+    """Operations whose weights have no range."""
+    broken = {
+        op.index
+        for op in graph.ops
+        if op.type == "Constant"
+        and op.is_real[0]
+        and any(graph.op(port).type in WEIGHTED for port in op.consumers[0])
+        and not np.isfinite(op.node.data).all()
+    }
+    for op in graph.ops:
+        if op.type in WEIGHTED and any(tensor.op in broken for tensor in op.inputs):
+            yield op, "its weights hold NaN or infinity"
+
+
+def _double_precision(graph: Graph) -> Iterator[tuple[Op, str]]:
+    """Operations on f64, which OpenVINO's plugins run in f32 and never in integers."""
+    for op in graph.ops:
+        if any(source.get_element_type() == ov.Type.f64 for source in op.node.input_values()):
+            yield op, "has f64 inputs, which no device takes in integers"
 
 
 def _recurrent_variants(graph: Graph) -> Iterator[tuple[Op, str]]:
@@ -103,6 +156,19 @@ def _post_processing(graph: Graph) -> Iterator[tuple[Op, str]]:
         if start.type in _SELECTIONS:
             for op in _above(graph, start, stop=LINEAR):
                 yield op, f"feeds {start.type} only to be sorted"
+
+
+def _logits(graph: Graph) -> Iterator[tuple[Op, str]]:
+    """Element-wise operations above a Softmax, which runs in floating point.
+
+    Attention masks come in here: their huge negative numbers would be all that a range holds.
+    """
+    stop = LINEAR | RECURRENT | {"ScaledDotProductAttention"}
+    for start in graph.ops:
+        if start.type in _SOFTMAX:
+            for op in _above(graph, start, stop=stop, through=_MOVING | ELEMENTWISE | _MASKING):
+                if op.type in ELEMENTWISE and sum(1 for _ in graph.data_inputs(op)) > 1:
+                    yield op, f"feeds {start.type}, where masks are added"
 
 
 def _squeeze_excitation(graph: Graph) -> Iterator[tuple[Op, str]]:
@@ -199,7 +265,7 @@ def _comes_from_softmax(graph: Graph, tensor: Tensor) -> bool:
     op = graph.op(tensor)
     while op.type in _MOVING:
         op = graph.op(op.inputs[0])
-    return op.type in ("Softmax", "LogSoftmax")
+    return op.type in _SOFTMAX
 
 
 def _above(

@@ -314,6 +314,4 @@ def _fate(
         return Status.FUSED, "element-wise with a constant: fused into its producer"
     if role is Role.PASS:
         return Status.FLOAT, "some reader of its result needs floating point"
-    if op.type in ("If", "Loop", "TensorIterator"):
-        return Status.FLOAT, "bodies are not entered"
     return Status.FLOAT, f"the target {setting.target.name!r} has no integer {op.type}"

@@ -30,6 +30,11 @@ CONVOLUTIONS = frozenset(
 )
 LINEAR = CONVOLUTIONS | {"MatMul"}
 RECURRENT = frozenset({"LSTMSequence", "GRUSequence"})
+WEIGHTED = LINEAR | RECURRENT | {"Gather"}
+"""Operations that read quantized constants."""
+
+BODIES = frozenset({"If", "Loop", "TensorIterator"})
+"""Operations with graphs of their own."""
 
 CHANNEL_AXES = {
     "Convolution": (0,),
@@ -46,7 +51,11 @@ Source: OpenVINO's operation set (layout of each operation's weights). MatMul: s
 WEIGHT_PORTS = {"LSTMSequence": (4, 5), "GRUSequence": (3, 4), "Gather": (0,)}
 """Weights W and R (initial states and biases stay in floating point); all others: ports 0 and 1."""
 
-ACTIVATION_PORTS = {"LSTMSequence": (0,), "GRUSequence": (0,), "ScaledDotProductAttention": (0, 1)}
+ACTIVATION_PORTS = {
+    "LSTMSequence": (0, 1),
+    "GRUSequence": (0, 1),
+    "ScaledDotProductAttention": (0, 1),
+}
 """Ports that are quantized, where not every one is. The values of attention stay in floating
 point."""
 
