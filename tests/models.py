@@ -597,6 +597,15 @@ def nothing_to_quantize() -> ov.Model:
     return finish([named(opset.sigmoid(relu(x, "relu")), "sigmoid")], [x])
 
 
+def concat_then_convs() -> ov.Model:
+    """Two convolutions -> Concat -> a padded convolution -> a pointwise one."""
+    rng, x = np.random.default_rng(0), parameter("x", 1, 3, 8, 8)
+    branches = [conv(rng, x, (4, 3, 3, 3), name, bias=False) for name in ("conv_a", "conv_b")]
+    both = named(opset.concat(branches, 1), "concat")
+    padded = conv(rng, both, (8, 8, 3, 3), "conv_d", bias=False)
+    return finish([conv(rng, padded, (4, 8, 1, 1), "conv_e", bias=False)], [x])
+
+
 BUILDERS: Mapping[str, Callable[[], ov.Model]] = {
     build.__name__: build
     for build in (
@@ -608,7 +617,7 @@ BUILDERS: Mapping[str, Callable[[], ov.Model]] = {
         *(embedding_to_linear, shape_of, f16_weights, half_precision, repeated_names),
         *(two_inputs, two_outputs, dynamic, transposed_conv, group_transposed_conv, grouped),
         *(conv_1d, conv_3d, integer_input, stateful, top_k, resize, compressed_weights),
-        *(rotary, nothing_to_quantize),
+        *(rotary, nothing_to_quantize, concat_then_convs),
     )
 }
 """Every model above by its name."""

@@ -25,6 +25,11 @@ SYMMETRIC, ASYMMETRIC = Scheme(), Scheme(mode=Mode.ASYMMETRIC)
 W_SYMMETRIC = Scheme(granularity=Granularity.PERCHANNEL, level_low=-127, level_high=127)
 GNA = Scheme(bits=16, level_low=-32768, level_high=32767)
 SCHEMES = [SYMMETRIC, ASYMMETRIC, GNA, Scheme(bits=4), Scheme(bits=4, mode=Mode.ASYMMETRIC)]
+W_SCHEMES = [
+    *(Scheme(bits=bits, mode=mode) for bits in (2, 4, 8, 16) for mode in Mode),
+    Scheme(bits=32),
+    Scheme(mode=Mode.ASYMMETRIC, unified_zero_point=True),
+]
 
 magnitudes = st.floats(min_value=-35, max_value=35).map(lambda power: 10.0**power)
 
@@ -98,6 +103,27 @@ def test_levels_are_finite_whatever_the_range(scheme: Scheme, size: float) -> No
     assert np.isfinite([levels.low, levels.high]).all()
     assert (levels.scale > 0).all()
     assert (quantize(np.float32([0, 0]), levels) == 0).all()
+
+
+@pytest.mark.parametrize("scheme", W_SCHEMES, ids=str)
+@given(given_range=ranges())
+def test_weights_keep_zero_their_order_and_their_place(
+    scheme: Scheme, given_range: tuple[Array, Array]
+) -> None:
+    """What holds for activations holds for weights of every width, whose grid is another.
+
+    A 32-bit grid is finer than f32: its slack is the rounding of f32, and its levels can't be told
+    apart.
+    """
+    low, high = given_range
+    magnitude = np.maximum(np.abs(low), np.abs(high))
+    ends = (-magnitude, magnitude) if scheme.mode is Mode.SYMMETRIC else (low, high)
+    levels, x = weight_levels(scheme, *ends), inside(low, high)
+    found, slack = quantize(x, levels), 4 * EPS * (levels.high - levels.low)
+    assert ((levels.low <= 0) & (levels.high >= 0)).all()
+    assert (np.abs(quantize(np.zeros_like(levels.low), levels)) <= slack).all()
+    assert (np.abs(x - found) <= levels.scale / 2 + slack).all()
+    assert (np.diff(found, axis=0) >= 0).all()
 
 
 @given(given_range=ranges())
