@@ -15,7 +15,6 @@ from quant.graph import view
 from quant.inference import Inference, count
 from quant.load import load_model
 from quant.plan import (
-    FastBiasPlan,
     MinMaxPlan,
     OperationPlan,
     QuantPlan,
@@ -249,14 +248,11 @@ def _results(plan: QuantPlan, work: Work) -> tuple[OperationResult, ...]:
             for name in quantizer.operations:
                 span = (float(levels.low.min()), float(levels.high.max()))
                 ranges.setdefault(name, {})[quantizer.name] = span
-    corrected = {
-        s.operation for step in plan.steps if isinstance(step, FastBiasPlan) for s in step.sites
-    }
     return tuple(
         OperationResult(
             plan=each,
             ranges=ranges.get(each.name, {}),
-            bias_shift=work.bias_shifts.get(each.name) if each.name in corrected else None,
+            bias_shift=work.bias_shifts.get(each.name),
             note=work.notes.get(each.name, ""),
         )
         for each in plan.operations

@@ -184,6 +184,16 @@ class FastBiasParameters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BiasParameters(FastBiasParameters):
+    """Parameters of BiasCorrection; a fifth of `stat_subset_size` is inferred again.
+
+    `apply_for_all_nodes`: layers whose weights stay in floating point are corrected as well.
+    """
+
+    apply_for_all_nodes: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SmoothParameters:
     """Parameters of SmoothQuant. `alpha` None: chosen per group of layers from the statistics."""
 
@@ -197,7 +207,8 @@ class SmoothParameters:
 class DefaultParameters(MinMaxParameters):
     """Parameters of DefaultQuantization: those of the steps that it is made of.
 
-    `use_smooth_quant` counts with `model_type: transformer` only.
+    `use_smooth_quant` counts with `model_type: transformer` only, `apply_for_all_nodes` with
+    `use_fast_bias: false` only.
 
     `inplace_statistics` is accepted for POT's sake: reductions always run inside the graph.
     """
@@ -207,6 +218,7 @@ class DefaultParameters(MinMaxParameters):
     threshold: float | None = field(
         default=None, metadata=_bounded(1e-9, float("inf"), "a number above 0")
     )
+    apply_for_all_nodes: bool = False
     inplace_statistics: bool = True
 
 

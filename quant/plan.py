@@ -112,8 +112,8 @@ class MinMaxPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BiasSite:
-    """An operation whose bias gets corrected: its input tensor, and the axis of the input's
-    channels."""
+    """An operation whose bias gets corrected: the tensor whose per-channel means tell the shift,
+    and the axis of its channels."""
 
     operation: str
     tensor: TensorRef
@@ -128,6 +128,24 @@ class FastBiasPlan:
     subset: Subset
     threshold: float | None
     sites: tuple[BiasSite, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BiasPlan:
+    """What BiasCorrection will correct: the sites of a stage in one pass, stage after stage.
+
+    `skipped`: operations with quantized weights that it can't correct.
+    """
+
+    subset: Subset
+    threshold: float | None
+    stages: tuple[tuple[BiasSite, ...], ...]
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def passes(self) -> int:
+        """How often it reads its samples: once for FP32, and once for each stage."""
+        return 1 + len(self.stages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +168,7 @@ class SmoothPlan:
     groups: tuple[SmoothGroup, ...]
 
 
-StepPlan = SmoothPlan | MinMaxPlan | FastBiasPlan
+StepPlan = SmoothPlan | MinMaxPlan | FastBiasPlan | BiasPlan
 
 
 class Status(StrEnum):

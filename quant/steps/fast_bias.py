@@ -20,8 +20,9 @@ from quant.graph import Graph, Op, attributes
 from quant.parameters import Aggregator, FastBiasParameters
 from quant.placement.tables import CONVOLUTIONS, LINEAR
 from quant.plan import BiasSite, FastBiasPlan, MinMaxPlan, Subset, TensorRef
-from quant.runtime import opset, ov
+from quant.runtime import ov
 from quant.statistics.need import Need, Reduction, Statistics
+from quant.steps.bias import correct_bias
 from quant.work import Work
 
 Array = NDArray[Any]
@@ -93,7 +94,7 @@ def apply(work: Work, plan: FastBiasPlan, statistics: Statistics) -> Statistics:
         weights = quantizer.input_value(0).get_node().data
         error = weights - quantize(weights, work.levels[quantizer.get_friendly_name()])
         shift = shift_of(node, error, statistics.of(_need(plan, site), site.operation))
-        _add(work, node, shift.astype(np.float32), plan.threshold)
+        correct_bias(work, node, shift.astype(np.float32), plan.threshold)
     return statistics
 
 
@@ -142,70 +143,3 @@ def tap_shares(node: ov.Node, axis: int, kernel: int) -> Array:
 
 def _is_transposed(node: ov.Node) -> bool:
     return node.get_type_name() in CONVOLUTIONS and "Backprop" in node.get_type_name()
-
-
-def _add(work: Work, node: ov.Node, shift: Array, threshold: float | None) -> None:
-    name = node.get_friendly_name()
-    found = _bias(node, len(shift))
-    if found is not None and threshold is not None and _exceeds(shift, found[1], threshold):
-        work.notes[name] = f"bias not corrected: its shift exceeds {threshold} times the bias"
-        return
-    if found is None:
-        _make_bias(work, node, shift)
-    else:
-        add, bias = found
-        changed = opset.constant(
-            (bias.data + shift.reshape(_shape(node, bias.data.ndim))).astype(bias.data.dtype)
-        )
-        changed.set_friendly_name(bias.get_friendly_name())
-        port = 1 if add.input_value(1).get_node().get_name() == bias.get_name() else 0
-        add.input(port).replace_source_output(changed.output(0))
-    work.bias_shifts[name] = float(np.abs(shift).max(initial=0))
-
-
-def _exceeds(shift: Array, bias: Any, threshold: float) -> bool:
-    values = np.broadcast_to(bias.data.reshape(-1), shift.shape)
-    known = values != 0
-    return bool((np.abs(shift[known]) > threshold * np.abs(values[known])).any())
-
-
-def _bias(node: ov.Node, channels: int) -> tuple[ov.Node, Any] | None:
-    """The Add of a constant that alone reads the operation's output, with that constant."""
-    readers = list(node.output(0).get_target_inputs())
-    if len(readers) != 1 or readers[0].get_node().get_type_name() != "Add":
-        return None
-    add = readers[0].get_node()
-    constant = add.input_value(1 - readers[0].get_index()).get_node()
-    if constant.get_type_name() != "Constant":
-        return None
-    shape = tuple(constant.data.shape)
-    wanted = _shape(node, len(shape))
-    full = tuple(channels if size == -1 else 1 for size in wanted)
-    return (add, constant) if len(shape) >= len(_tail(node)) and shape == full else None
-
-
-def _tail(node: ov.Node) -> list[int]:
-    """The shape of a bias from its channel axis on."""
-    rank = node.output(0).get_partial_shape().rank.get_length()
-    return [-1] if node.get_type_name() == "MatMul" else [-1] + [1] * (rank - 2)
-
-
-def _shape(node: ov.Node, rank: int) -> list[int]:
-    """The shape of a bias of the given rank: -1 on the channel axis, 1 elsewhere."""
-    tail = _tail(node)
-    return [1] * (rank - len(tail)) + tail
-
-
-def _make_bias(work: Work, node: ov.Node, shift: Array) -> None:
-    output = node.output(0)
-    readers = list(output.get_target_inputs())
-    names = output.get_names()
-    rank = output.get_partial_shape().rank.get_length()
-    kind = output.get_element_type().to_dtype()
-    add = opset.add(node, opset.constant(shift.reshape(_shape(node, rank)).astype(kind)))
-    add.set_friendly_name(f"{node.get_friendly_name()}/corrected_bias")
-    for reader in readers:
-        reader.replace_source_output(add.output(0))
-    if any(reader.get_node().get_type_name() == "Result" for reader in readers):
-        output.set_names(set())
-        add.output(0).set_names(names)

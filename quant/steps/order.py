@@ -11,8 +11,9 @@ DEFAULT = "DefaultQuantization"
 SMOOTH = "SmoothQuant"
 MIN_MAX = "MinMaxQuantization"
 FAST_BIAS = "FastBiasCorrection"
+BIAS = "BiasCorrection"
 
-ORDER = (SMOOTH, MIN_MAX, FAST_BIAS)
+ORDER = (SMOOTH, MIN_MAX, FAST_BIAS, BIAS)
 """Every step that is no composite, in the order in which they work on each other's results."""
 
 _QUANTIZING = (MIN_MAX, DEFAULT)

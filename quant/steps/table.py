@@ -11,6 +11,7 @@ from quant.errors import ParameterError, ParameterProblem
 from quant.graph import Graph
 from quant.inference import Inference
 from quant.parameters import (
+    BiasParameters,
     DefaultParameters,
     FastBiasParameters,
     MinMaxParameters,
@@ -20,8 +21,8 @@ from quant.parameters import (
 )
 from quant.plan import MinMaxPlan, StepPlan
 from quant.statistics.need import Need, Statistics
-from quant.steps import fast_bias, min_max, smooth
-from quant.steps.order import DEFAULT, FAST_BIAS, MIN_MAX, SMOOTH, order_fault
+from quant.steps import bias_correction, fast_bias, min_max, smooth
+from quant.steps.order import BIAS, DEFAULT, FAST_BIAS, MIN_MAX, SMOOTH, order_fault
 from quant.work import Work
 
 
@@ -60,6 +61,9 @@ STEPS: Mapping[str, OnStatistics | Inferring] = {
         needs=fast_bias.needs,
         apply=fast_bias.apply,
     ),
+    BIAS: Inferring(
+        parameters=BiasParameters, plan=bias_correction.plan, refine=bias_correction.refine
+    ),
 }
 """Every step that is no composite."""
 
@@ -74,6 +78,7 @@ PARTS: Mapping[str, Callable[[DefaultParameters], bool]] = {
     SMOOTH: lambda whole: whole.model_type is ModelType.TRANSFORMER and whole.use_smooth_quant,
     MIN_MAX: lambda _: True,
     FAST_BIAS: lambda whole: whole.use_fast_bias,
+    BIAS: lambda whole: not whole.use_fast_bias,
 }
 """The parts of DefaultQuantization, in order, and when each is there."""
 
@@ -122,9 +127,6 @@ def _expand(index: int, step: Step) -> list[SimpleStep]:
     parameters: Any = read_parameters(PARAMETERS[step.use], step.parameters, index)
     if step.use != DEFAULT:
         return [SimpleStep(index=index, use=step.use, parameters=parameters)]
-    if not parameters.use_fast_bias:
-        message = "full BiasCorrection is not in this version; leave use_fast_bias true"
-        raise ParameterError([ParameterProblem(index, ("use_fast_bias",), message)])
     return [
         SimpleStep(index=index, use=use, parameters=_part(STEPS[use].parameters, parameters))
         for use, is_part in PARTS.items()

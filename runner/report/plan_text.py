@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
-from quant.plan import OperationPlan, Status
+from quant.plan import BiasPlan, OperationPlan, Status
 from runner import plan_json
 from runner.plan import Plan, calibration_count
 from runner.recipe.recipe import Recipe
@@ -39,6 +39,9 @@ def _summary(plan: Plan, recipe: Recipe) -> Iterator[str]:
     )
     yield f"steps: {' -> '.join(plan.quantization.step_names)}"
     yield f"calibration: {calibration_count(plan)} samples, one f32 pass"
+    for name, step in zip(plan.quantization.step_names, plan.quantization.steps, strict=True):
+        if isinstance(step, BiasPlan):
+            yield f"{name} infers again: {step.passes} passes over a share of the samples"
     if plan.metrics:
         names = ", ".join(plan.metrics)
         samples = plan.datasets["validation"].samples

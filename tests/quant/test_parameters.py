@@ -10,6 +10,7 @@ import pytest
 from quant.errors import ParameterError, ParameterProblem
 from quant.parameters import (
     Aggregator,
+    BiasParameters,
     DefaultParameters,
     FastBiasParameters,
     Ignored,
@@ -23,7 +24,7 @@ from quant.parameters import (
     read_parameters,
 )
 from quant.scheme import Mode, Preset
-from quant.steps.order import FAST_BIAS, MIN_MAX, SMOOTH
+from quant.steps.order import BIAS, FAST_BIAS, MIN_MAX, SMOOTH
 from quant.steps.table import PARAMETERS, SimpleStep, Step, expand
 
 
@@ -201,9 +202,18 @@ def test_problems_of_all_steps_at_once() -> None:
     ]
 
 
-def test_full_bias_correction_is_refused() -> None:
-    with pytest.raises(ParameterError, match="use_fast_bias: full BiasCorrection is not in this"):
-        expand((Step(use="DefaultQuantization", parameters={"use_fast_bias": False}),))
+def test_full_bias_correction_takes_the_place_of_the_fast_one() -> None:
+    given = {"use_fast_bias": False, "threshold": 2.0, "apply_for_all_nodes": True}
+    bias = BiasParameters(threshold=2.0, apply_for_all_nodes=True)
+    assert expand((Step(use="DefaultQuantization", parameters=given),))[1:] == (
+        SimpleStep(index=0, use=BIAS, parameters=bias),
+    )
+
+
+def test_biases_are_not_computed_behind_measured_ones() -> None:
+    uses = ("MinMaxQuantization", "BiasCorrection", "FastBiasCorrection")
+    with pytest.raises(ParameterError, match="FastBiasCorrection has to come before BiasC"):
+        expand(tuple(Step(use=use) for use in uses))
 
 
 @pytest.mark.parametrize("given", [{"level_low": -64}, {"level_high": 63}], ids=str)

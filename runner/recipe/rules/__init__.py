@@ -19,7 +19,6 @@ ALWAYS: tuple[Rule, ...] = (
     targets.distinct,
     targets.own_folders,
     steps.distinct_ids,
-    parameters.fast_bias,
     parameters.patterns,
     parameters.layers,
     parameters.levels,

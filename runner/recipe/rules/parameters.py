@@ -14,15 +14,6 @@ QUANTILES = ("quantile", "abs_quantile")
 LAYER_KEYS = ("names", "patterns", "types")
 
 
-def fast_bias(checked: Checked) -> Iterator[Problem]:
-    """Only the fast bias correction is there."""
-    for at, parameters in _parameters(checked):
-        if parameters.get("use_fast_bias") is False:
-            message = "'use_fast_bias' is false; full bias correction is not in this version"
-            hint = "remove it, or write true"
-            yield Problem(locate(checked.document, (*at, "use_fast_bias")), message, hint)
-
-
 def patterns(checked: Checked) -> Iterator[Problem]:
     """Patterns of names, of ignored operations and of layers, are regular expressions."""
     ignored = (((*at, "ignored"), each.get("ignored", {})) for at, each in _parameters(checked))

@@ -48,7 +48,6 @@ ADVICE = {
     "weights_range_estimator_params": "write weights: {range_estimator: {...}}",
     **dict.fromkeys(("bits", "mode", "granularity", "level_low", "level_high"), SCHEME_ADVICE),
     "advanced_parameters": "write each of them beside `preset`, by its name here",
-    "apply_for_all_nodes": "biases of all layers that have one are corrected",
 }
 NOT_YET = "remove it; what it asks for is not done in this version"
 LATER = dict.fromkeys(
@@ -125,7 +124,8 @@ MIN_MAX: dict[str, Rules] = {
     "activations": ACTIVATIONS,
     "saturation_fix": {"type": "string", "allowed": ["auto", "first_layer", "all", "no"]},
 }
-BIAS: dict[str, Rules] = {**STATISTICS, "threshold": POSITIVE}
+FAST_BIAS: dict[str, Rules] = {**STATISTICS, "threshold": POSITIVE}
+BIAS: dict[str, Rules] = {**FAST_BIAS, "apply_for_all_nodes": TRUTH}
 SMOOTH: dict[str, Rules] = {**STATISTICS, "alpha": {"type": "number", "min": 0, "max": 1}}
 DEFAULT: dict[str, Rules] = {
     **MIN_MAX,
@@ -139,7 +139,6 @@ LATER_STEPS = dict.fromkeys(
     (
         "AccuracyAwareQuantization",
         "ActivationChannelAlignment",
-        "BiasCorrection",
         "OverflowCorrection",
         "LayerwiseTuning",
     ),
@@ -151,7 +150,8 @@ PARAMETERS = {
     "DefaultQuantization": DEFAULT,
     "SmoothQuant": SMOOTH,
     "MinMaxQuantization": MIN_MAX,
-    "FastBiasCorrection": BIAS,
+    "FastBiasCorrection": FAST_BIAS,
+    "BiasCorrection": BIAS,
 }
 
 
