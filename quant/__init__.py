@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from quant.diagnosis.diagnose import Diagnosis, LayerDiagnosis, OutputDiagnosis, diagnose
     from quant.entry import OperationResult, Result, apply, collect, quantize, resolve
     from quant.errors import LoadError, ParameterError, ParameterProblem, QuantError, SamplesError
     from quant.load import load_model
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     from quant.target import Support, Target
 
 _HOMES = {
+    "quant.diagnosis.diagnose": (
+        "Diagnosis",
+        "LayerDiagnosis",
+        "OutputDiagnosis",
+        "diagnose",
+    ),
     "quant.entry": ("OperationResult", "Result", "apply", "collect", "quantize", "resolve"),
     "quant.errors": (
         "LoadError",
@@ -44,13 +51,16 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "DefaultParameters",
+    "Diagnosis",
     "FastBiasParameters",
     "Granularity",
+    "LayerDiagnosis",
     "LoadError",
     "MinMaxParameters",
     "Mode",
     "OperationPlan",
     "OperationResult",
+    "OutputDiagnosis",
     "ParameterError",
     "ParameterProblem",
     "Preset",
@@ -66,6 +76,7 @@ __all__ = [
     "Target",
     "apply",
     "collect",
+    "diagnose",
     "load_model",
     "quantize",
     "resolve",

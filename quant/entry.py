@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from quant.advice import attention_advice
 from quant.errors import ParameterError, ParameterProblem, SamplesError
 from quant.fold import fold
 from quant.graph import view
@@ -54,6 +55,7 @@ class Result:
         sample_count: how many samples the statistics come from.
         fake_quantize_count: FakeQuantize operations in the model.
         warnings: what a user should know.
+        fp32: the normalized model that was quantized; `diagnose` compares with it.
     """
 
     model: ov.Model
@@ -63,6 +65,7 @@ class Result:
     sample_count: int
     fake_quantize_count: int
     warnings: tuple[str, ...] = ()
+    fp32: ov.Model = field(compare=False, repr=False)
 
 
 def quantize(
@@ -126,7 +129,7 @@ def resolve(model: ov.Model, steps: Sequence[Step], target: Target) -> QuantPlan
         step_names=tuple(step.use for step in simple),
         steps=plans,
         operations=operations,
-        warnings=_warnings(operations),
+        warnings=(*_warnings(operations), *attention_advice(graph, quantizing.parameters)),
         model=model,
     )
 
@@ -202,7 +205,8 @@ def apply(
         fake_quantize_count=sum(
             len(s.activations) for s in plan.steps if isinstance(s, MinMaxPlan)
         ),
-        warnings=(*plan.warnings, *_shortages(plan, statistics.sample_count)),
+        warnings=(*plan.warnings, *work.warnings, *_shortages(plan, statistics.sample_count)),
+        fp32=plan.model,
     )
 
 

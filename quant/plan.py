@@ -64,7 +64,7 @@ class ActivationQuantizer:
     `operations`: those executed in integers because of it. `channels`: the channel count where the
     scheme is per channel (channel axis 1). `group`: quantizers of one group share one range.
     `covers`: values that the range must hold whatever the data. `is_smoothed`: SmoothQuant may
-    scale the tensor's channels first.
+    scale the tensor's channels first. `has_asymmetric`: whether the target could run it asymmetric.
     """
 
     name: str
@@ -77,6 +77,7 @@ class ActivationQuantizer:
     group: str | None = None
     covers: tuple[float, float] | None = None
     is_smoothed: bool = False
+    has_asymmetric: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

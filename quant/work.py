@@ -23,6 +23,7 @@ class Work:
         bias_shifts: per corrected operation, the largest shift of its bias, in units of its output.
         outcomes: per policy of the plan, what was decided.
         notes: per operation, why a step left it alone.
+        warnings: what a user should know.
     """
 
     model: ov.Model
@@ -32,6 +33,7 @@ class Work:
     bias_shifts: dict[str, float] = field(default_factory=dict)
     outcomes: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.nodes = {node.get_friendly_name(): node for node in self.model.get_ordered_ops()}

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from quant.diagnosis.diagnose import Diagnosis, diagnose
 from quant.entry import Result, apply, collect
 from quant.plan import Status
 from quant.runtime import ov
@@ -34,6 +35,7 @@ class Run:
 
     plan: Plan
     result: Result
+    diagnosis: Diagnosis | None
     evaluation: Evaluation | None
     metrics: Mapping[str, MetricValue]
     performance: Performance | None
@@ -69,6 +71,7 @@ def run(plan: Plan, recipe: Recipe, folder: Path, *, progress: Progress = silent
     datasets = open_datasets(recipe, plan.quantization.model)
     result = _quantize(plan, datasets, timings, progress)
     size = _save(plan, result, folder / f"{recipe.name}.xml")
+    diagnosis = _diagnose(result, datasets, timings, progress)
     evaluation = _evaluate(plan, recipe, result, datasets, progress)
     if evaluation is not None:
         timings |= {"baseline_s": evaluation.baseline_s, "evaluate_s": evaluation.evaluate_s}
@@ -83,6 +86,7 @@ def run(plan: Plan, recipe: Recipe, folder: Path, *, progress: Progress = silent
     return Run(
         plan=plan,
         result=result,
+        diagnosis=diagnosis,
         evaluation=evaluation,
         metrics=metrics,
         performance=performance,
@@ -121,6 +125,18 @@ def _quantize(
     progress("quantize", 0, None)
     with _timed(timings, "quantize_s"), mapped_errors("quantize the model"):
         return apply(plan.quantization, statistics, samples)
+
+
+def _diagnose(
+    result: Result, datasets: Datasets, timings: dict[str, float], progress: Progress
+) -> Diagnosis | None:
+    """Where the accuracy is lost; None where nothing was quantized, or there is no data."""
+    data = datasets.get("calibration")
+    if data is None or not count(result, Status.QUANTIZED):
+        return None
+    progress("diagnose", 0, None)
+    with _timed(timings, "diagnose_s"), mapped_errors("diagnose the model", data.records.path):
+        return diagnose(result, Calibration(dataset=data))
 
 
 def _save(plan: Plan, result: Result, path: Path) -> Size:

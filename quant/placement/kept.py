@@ -257,15 +257,38 @@ def _transformer_types(graph: Graph) -> Iterator[tuple[Op, str]]:
 def _attention(graph: Graph) -> Iterator[tuple[Op, str]]:
     """Products of attention weights (a Softmax's result) with values."""
     for op in graph.ops:
-        if op.type == "MatMul" and any(_comes_from_softmax(graph, tensor) for tensor in op.inputs):
+        if op.type == "MatMul" and any(
+            _softmax_above(graph, tensor) is not None for tensor in op.inputs
+        ):
             yield op, "model_type transformer keeps attention's output in floating point"
 
 
-def _comes_from_softmax(graph: Graph, tensor: Tensor) -> bool:
+def first_attention(graph: Graph) -> Op | None:
+    """The first product of attention weights with values, or fused attention; None without one."""
+    return next((op for op in graph.ops if _is_attention(graph, op)), None)
+
+
+def _is_attention(graph: Graph, op: Op) -> bool:
+    if op.type == "ScaledDotProductAttention":
+        return True
+    if op.type != "MatMul" or sum(1 for _ in graph.data_inputs(op)) < 2:
+        return False
+    through = _MOVING | ELEMENTWISE | {"Select", "Clamp"}
+    softmaxes = [_softmax_above(graph, tensor) for tensor in op.inputs]
+    return any(
+        True
+        for softmax in softmaxes
+        if softmax is not None
+        for _ in _ends(graph, softmax, frozenset({"MatMul"}), through)
+    )
+
+
+def _softmax_above(graph: Graph, tensor: Tensor) -> Op | None:
+    """The softmax whose result a tensor is, moved about at most."""
     op = graph.op(tensor)
     while op.type in _MOVING:
         op = graph.op(op.inputs[0])
-    return op.type in _SOFTMAX
+    return op if op.type in _SOFTMAX else None
 
 
 def _above(

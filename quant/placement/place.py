@@ -214,7 +214,15 @@ def _quantizer(
         if any(setting.graph.op(r.port).type in GATES for r in site.readers)
         else None,
         is_smoothed=site.is_smoothed,
+        has_asymmetric=wanted.request.mode is None
+        and all(_has_asymmetric(setting, setting.graph.op(r.port)) for r in site.readers),
     )
+
+
+def _has_asymmetric(setting: _Setting, op: Op) -> bool:
+    allowed = setting.target.operations[descriptor_type(setting.graph, op)].activations
+    is_listed = any(each.mode is Mode.ASYMMETRIC for each in allowed)
+    return is_listed and not _is_attention_product(setting, op)
 
 
 def _port_refs(graph: Graph, ports: tuple[Port, ...]) -> tuple[PortRef, ...]:

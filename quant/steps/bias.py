@@ -12,6 +12,9 @@ from quant.work import Work
 
 Array = NDArray[Any]
 
+MADE = "corrected_bias"
+"""The last part of the name of a bias that is made where there was none."""
+
 
 def bias_of(node: ov.Node, axis: int, channels: int) -> tuple[ov.Node, Any] | None:
     """The Add and its constant, which holds one value for each channel of the output's `axis`."""
@@ -81,7 +84,7 @@ def _make_bias(node: ov.Node, axis: int, shift: Array) -> None:
     rank = output.get_partial_shape().rank.get_length()
     kind = output.get_element_type().to_dtype()
     add = opset.add(node, opset.constant(shift.reshape(_shape(node, axis, rank)).astype(kind)))
-    add.set_friendly_name(f"{node.get_friendly_name()}/corrected_bias")
+    add.set_friendly_name(f"{node.get_friendly_name()}/{MADE}")
     for reader in readers:
         reader.replace_source_output(add.output(0))
     if any(reader.get_node().get_type_name() == "Result" for reader in readers):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quant import advice
 from quant.fake_quantize import Levels, activation_levels, weight_levels
 from quant.graph import Graph, Port
 from quant.isa import saturates
@@ -75,6 +76,8 @@ def needs(plan: MinMaxPlan) -> Iterable[Need]:
     for quantizer in plan.activations:
         yield _need(plan, quantizer, quantizer.estimators.min, is_low=True)
         yield _need(plan, quantizer, quantizer.estimators.max, is_low=False)
+        if advice.is_examined(quantizer):
+            yield from advice.needs(plan, quantizer)
 
 
 def _need(plan: MinMaxPlan, quantizer: ActivationQuantizer, side: Side, *, is_low: bool) -> Need:
@@ -109,6 +112,7 @@ def apply(work: Work, plan: MinMaxPlan, statistics: Statistics) -> Statistics:
     for activation in plan.activations:
         levels = activation_levels(activation.scheme, *ranges[activation.group or activation.name])
         _insert(work, activation, _shaped(levels, activation, work))
+    work.warnings += advice.asymmetric_advice(plan, work.levels, statistics)
     return statistics
 
 

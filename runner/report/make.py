@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from quant.diagnosis.diagnose import LayerDiagnosis
 from quant.entry import OperationResult
 from quant.plan import OperationPlan
 from quant.plan import Status as Fate
@@ -16,6 +18,7 @@ from runner.recipe.recipe import Recipe
 from runner.report.report import (
     KeptOperation,
     Layer,
+    OutputNoise,
     Quantization,
     Report,
     Subject,
@@ -43,7 +46,8 @@ def make_report(
         performance=run.performance,
         size=run.size,
         quantization=_quantization(run),
-        layers=tuple(_layer(each) for each in result.operations if _is(each, Fate.QUANTIZED)),
+        layers=_layers(run),
+        outputs=_outputs(run),
         checks=run.checks,
         timings=Timings(**run.timings, **seconds),
         artifacts=artifacts,
@@ -89,7 +93,24 @@ def _is(operation: OperationResult, fate: Fate) -> bool:
     return operation.plan.status is fate
 
 
-def _layer(operation: OperationResult) -> Layer:
+def _layers(run: Run) -> tuple[Layer, ...]:
+    found = {each.name: each for each in run.diagnosis.layers} if run.diagnosis else {}
+    quantized = (each for each in run.result.operations if _is(each, Fate.QUANTIZED))
+    return tuple(_layer(each, found.get(each.plan.name)) for each in quantized)
+
+
+def _outputs(run: Run) -> tuple[OutputNoise, ...]:
+    return tuple(
+        OutputNoise(name=each.name, sqnr_db=_finite(each.sqnr_db), note=each.reason)
+        for each in (run.diagnosis.outputs if run.diagnosis else ())
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _layer(operation: OperationResult, found: LayerDiagnosis | None) -> Layer:
     plan = operation.plan
     return Layer(
         name=plan.name,
@@ -98,7 +119,9 @@ def _layer(operation: OperationResult) -> Layer:
         activations_scheme=activations(plan),
         ranges=operation.ranges,
         bias_shift=operation.bias_shift,
-        note=operation.note,
+        sqnr_db=_finite(found.sqnr_db) if found else None,
+        clipped=found.clipped if found else {},
+        note="; ".join(filter(None, (operation.note, found.reason if found else ""))),
     )
 
 

@@ -120,7 +120,12 @@ class Quantization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """A quantized operation; `ranges` are its activations' by quantizer."""
+    """A quantized operation.
+
+    Attributes:
+        ranges, clipped: by quantizer of its activations, the range and the share of values outside.
+        sqnr_db: signal to quantization noise at its output; None where there is no finite one.
+    """
 
     name: str
     type: str
@@ -128,6 +133,17 @@ class Layer:
     activations_scheme: str | None
     ranges: Mapping[str, tuple[float, float]]
     bias_shift: float | None
+    sqnr_db: float | None = None
+    clipped: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputNoise:
+    """Signal to quantization noise of a model output; without a finite one, `note` says why."""
+
+    name: str
+    sqnr_db: float | None
     note: str = ""
 
 
@@ -161,6 +177,7 @@ class Timings:
     load_s: float
     calibration_s: float
     quantize_s: float
+    diagnose_s: float | None = None
     baseline_s: float | None = None
     evaluate_s: float | None = None
     benchmark_s: float | None = None
@@ -180,10 +197,17 @@ class Report:
     size: Size
     quantization: Quantization
     layers: tuple[Layer, ...]
+    outputs: tuple[OutputNoise, ...]
     checks: tuple[Check, ...]
     timings: Timings
     artifacts: Mapping[str, str]
     notes: tuple[str, ...] = ()
+
+    @property
+    def worst_layers(self) -> tuple[Layer, ...]:
+        """The layers with a finite SQNR, those with the most noise first."""
+        measured = [layer for layer in self.layers if layer.sqnr_db is not None]
+        return tuple(sorted(measured, key=lambda layer: (layer.sqnr_db, layer.name)))
 
     @property
     def verdict(self) -> str:

@@ -13,6 +13,9 @@ from runner.report.tables import print_table
 
 STYLES = {Status.PASS: "bold green", Status.FAIL: "bold red"}
 OTHER_STYLE = "bold yellow"
+WORST = 3
+"""How many of the layers with the most noise are shown."""
+
 MEASURES = ("measure", "FP32", "quantized", "ratio")
 
 
@@ -32,6 +35,7 @@ def print_report(report: Report, console: Console) -> None:
         f"operations: {counts.quantized} quantized, {counts.passthrough} passed through, "
         f"{counts.fused} fused, {len(counts.not_quantized)} kept in floating point"
     )
+    _print_noise(report, console)
     if report.checks:
         print_table(console, ("check", "", "found", "bound written at"), _checks(report))
     console.print(f"results: {report.artifacts['model']}, {report.artifacts['report_json']}")
@@ -46,6 +50,15 @@ def print_warnings(report: Report, console: Console) -> None:
             console.print(
                 f"warning: check {check.id!r} was {check.status}: {check.message}", style="yellow"
             )
+
+
+def _print_noise(report: Report, console: Console) -> None:
+    """The signal to noise of the outputs, and the layers where it is lowest."""
+    outputs = [f"{each.sqnr_db:.1f} dB" for each in report.outputs if each.sqnr_db is not None]
+    if not outputs:
+        return
+    worst = (f"{each.name} {each.sqnr_db:.1f} dB" for each in report.worst_layers[:WORST])
+    console.print(f"signal to noise: output {', '.join(outputs)}; lowest: {', '.join(worst)}")
 
 
 def _emulated(report: Report) -> str:

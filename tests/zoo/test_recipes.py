@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from runner.cli.main import main
 
@@ -25,11 +26,17 @@ def apply(
     name: str, preset: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> tuple[int, dict[str, Any]]:
     """Exit code and report of one recipe under one preset, without timing, run in `folder`."""
-    recipe = str(RECIPES / f"{name}.yaml")
+    return apply_file(RECIPES / f"{name}.yaml", preset, folder, capsys)
+
+
+def apply_file(
+    recipe: Path, preset: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> tuple[int, dict[str, Any]]:
+    """As `apply`, for a recipe anywhere."""
     here = Path.cwd()
     os.chdir(folder)
     try:
-        code = main(["apply", recipe, "--var", f"preset={preset}", "--no-benchmark", "--json"])
+        code = main(["apply", str(recipe), "--var", f"preset={preset}", "--no-benchmark", "--json"])
     finally:
         os.chdir(here)
     document = json.loads(capsys.readouterr().out)
@@ -100,3 +107,41 @@ def test_one_layer_asymmetric_under_performance() -> None:
     modes = {each.name: str(each.activations[0].mode) for each in plan.operations if each.weights}
     assert modes.pop(first) == "asymmetric"
     assert set(modes.values()) == {"symmetric"}
+
+
+def test_lstm_below_zero_is_named_and_the_proposal_holds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Performance names the first cell, which reads a log spectrum; the override can be pasted."""
+    _, report = apply("fsdd_lstm", "performance", tmp_path, capsys)
+    (note,) = (note for note in report["notes"] if "far below zero" in note)
+    assert "'__module.l/aten::lstm/LSTMSequence' lie" in note
+    (layer,) = YAML(typ="safe").load(note.split("`")[1])["activations"]["layers"]
+    assert layer == {"names": ["__module.l/aten::lstm/LSTMSequence"], "mode": "asymmetric"}
+    text = (RECIPES / "fsdd_lstm.yaml").read_text(encoding="utf-8")
+    given = 'with: {preset: "${preset}"}'
+    assert given in text
+    pasted = text.replace(given, f'with: {{preset: "${{preset}}", {note.split("`")[1]}}}')
+    (tmp_path / "pasted.yaml").write_text(pasted, encoding="utf-8")
+    _, report = apply_file(tmp_path / "pasted.yaml", "performance", tmp_path, capsys)
+    assert report["metrics"]["accuracy"]["drop"] <= 0.02
+    assert [note for note in report["notes"] if "far below zero" in note] == []
+
+
+def test_attention_without_model_type_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the warning proposes is what the recipe that ships has."""
+    text = (RECIPES / "minilm.yaml").read_text(encoding="utf-8")
+    assert ", model_type: transformer" in text
+    without = text.replace(", model_type: transformer", "")
+    (tmp_path / "without.yaml").write_text(without, encoding="utf-8")
+    _, report = apply_file(tmp_path / "without.yaml", "performance", tmp_path, capsys)
+    (note,) = (note for note in report["notes"] if "model_type" in note)
+    assert "layer.0.attention" in note
+    assert "`model_type: transformer`" in note
+
+
+@pytest.mark.parametrize("name", ["resnet8", "minilm", "yolox_nano", "fsdd_tdnn"])
+def test_no_needless_warning(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert apply(name, "performance", tmp_path, capsys)[1]["notes"] == []

@@ -21,6 +21,7 @@ SCHEMA = {
     "size": {"fp32_bytes", "quantized_bytes", "ratio"},
     "quantization": {"operations", "quantized", "fake_quantize", "reverted", "not_quantized"},
     "timings": {
+        "diagnose_s",
         "baseline_s",
         "calibration_s",
         "quantize_s",
@@ -55,6 +56,7 @@ def test_fields_of_the_schema(report: Report) -> None:
     assert {"throughput_fps", "latency_ms"} <= set(content["performance"]["fp32"])
     assert set(content["performance"]["fp32"]["latency_ms"]) == {"median", "p90"}
     layer = {"name", "type", "weights_scheme", "activations_scheme", "ranges", "bias_shift"}
+    layer |= {"sqnr_db", "clipped"}
     assert layer <= set(content["layers"][0])
     assert {"id", "status", "value", "bound", "where"} <= set(content["checks"][0])
 

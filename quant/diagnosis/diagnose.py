@@ -1,0 +1,140 @@
+"""Where a quantized model loses its accuracy: one small pass of its own, in f32, that infers the
+original and the quantized model as one graph. Reductions run inside the graph.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from quant.diagnosis.observers import OBSERVERS, Key, Measure, Probe
+from quant.diagnosis.pair import Pair, pair
+from quant.entry import OperationResult, Result
+from quant.plan import Status, Subset
+from quant.runtime import opset, ov
+from quant.statistics.passes import Array, Samples, infer
+
+SIZE = 32
+"""Samples that a diagnosis reads by default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerDiagnosis:
+    """One quantized operation.
+
+    Attributes:
+        sqnr_db: signal to quantization noise at its output, bias included, with everything above it
+            quantized as well; `inf` where both models agree, None where it was not measured.
+        clipped: share of values outside the range, by quantizer of its activations.
+        reason: why there is no finite SQNR.
+    """
+
+    name: str
+    type: str
+    sqnr_db: float | None
+    clipped: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputDiagnosis:
+    """One output of the model: as `LayerDiagnosis`; `name` as the model names it."""
+
+    name: str
+    sqnr_db: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """What the pass found; `layers` in topological order."""
+
+    layers: tuple[LayerDiagnosis, ...]
+    outputs: tuple[OutputDiagnosis, ...]
+    sample_count: int
+
+    @property
+    def worst(self) -> tuple[LayerDiagnosis, ...]:
+        """The layers that were measured, those with the most noise first."""
+        measured = [layer for layer in self.layers if layer.sqnr_db is not None]
+        return tuple(sorted(measured, key=lambda layer: (layer.sqnr_db, layer.name)))
+
+
+def diagnose(result: Result, samples: Samples, *, size: int = SIZE) -> Diagnosis:
+    """What quantization did to every layer and output, over the first `size` samples.
+
+    Raises:
+        SamplesError: there are no samples, or one does not fit.
+    """
+    joined = pair(result.fp32, result.model)
+    probes = [probe for observe in OBSERVERS for probe in observe(joined, result)]
+    means, count = _means(joined, probes, samples, size)
+    reasons = {p.key.subject: p.reason for p in probes if p.reason}
+    layers = (each for each in result.operations if each.plan.status is Status.QUANTIZED)
+    return Diagnosis(
+        layers=tuple(_layer(each, means, reasons) for each in layers),
+        outputs=tuple(
+            OutputDiagnosis(
+                name=output.any_name if output.get_names() else str(position),
+                sqnr_db=_sqnr_db(means, position),
+                reason=_reason(means, reasons, position),
+            )
+            for position, output in enumerate(result.fp32.outputs)
+        ),
+        sample_count=count,
+    )
+
+
+def _layer(
+    each: OperationResult, means: Mapping[Key, float], reasons: Mapping[str | int, str]
+) -> LayerDiagnosis:
+    shares = {name: means.get(Key(Measure.CLIPPED, name)) for name in each.ranges}
+    return LayerDiagnosis(
+        name=each.plan.name,
+        type=each.plan.type,
+        sqnr_db=_sqnr_db(means, each.plan.name),
+        clipped={name: share for name, share in shares.items() if share is not None},
+        reason=_reason(means, reasons, each.plan.name),
+    )
+
+
+def _reason(
+    means: Mapping[Key, float], reasons: Mapping[str | int, str], subject: str | int
+) -> str:
+    found = _sqnr_db(means, subject)
+    if subject in reasons or (found is not None and math.isfinite(found)):
+        return reasons.get(subject, "")
+    return "its values are zero, or not all are finite" if found is None else "no noise at all"
+
+
+def _sqnr_db(means: Mapping[Key, float], subject: str | int) -> float | None:
+    """Decibels from the mean squares of signal and noise; None where there is no such number."""
+    signal = means.get(Key(Measure.SIGNAL, subject), 0.0)
+    noise = means.get(Key(Measure.NOISE, subject), math.nan)
+    if not math.isfinite(signal + noise) or signal == 0:
+        return None
+    return math.inf if noise == 0 else 10 * math.log10(signal / noise)
+
+
+def _means(
+    joined: Pair, probes: list[Probe], samples: Samples, size: int
+) -> tuple[dict[Key, float], int]:
+    """The mean of every probe over the first `size` samples, and how many there were."""
+    placed = [probe for probe in probes if probe.node is not None]
+    if not placed:
+        return {}, 0
+    vector = opset.concat([probe.node for probe in placed], 0)
+    model = ov.Model(
+        [opset.result(vector)], list(joined.sinks), list(joined.parameters), "diagnosis"
+    )
+    total = np.zeros(len(placed))
+
+    def add(_: int, __: tuple[bool, ...], outputs: list[Array]) -> None:
+        np.add(total, outputs[0], out=total)
+
+    count = infer(model, samples, [Subset(size=size)], add)
+    means = (float(value) for value in total / count)
+    return {probe.key: mean for probe, mean in zip(placed, means, strict=True)}, count

@@ -1,0 +1,122 @@
+"""What a diagnosis measures agrees with running both models by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import quant
+from quant.runtime import opset
+from quant.target import Target
+from tests import models
+from tests.quant.results import content, quantized, run, sqnr_db
+
+
+def separate_sqnr_db(result: quant.Result, samples: list[Any]) -> list[float]:
+    """The SQNR of each output from two runs."""
+    before = models.evaluate_all(result.fp32, samples)
+    after = models.evaluate_all(result.model, samples)
+    pairs = zip(zip(*before, strict=True), zip(*after, strict=True), strict=True)
+    return [sqnr_db(np.concatenate(a, axis=None), np.concatenate(b, axis=None)) for a, b in pairs]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("conv_relu_conv", "residual", "depthwise", "classifier", "concat", "split", "lstm"),
+        *("encoder_sdpa", "encoder_attention", "embedding", "two_inputs", "two_outputs"),
+    ],
+)
+def test_output_agrees_with_two_runs(name: str) -> None:
+    result = quantized(name)
+    samples = models.samples(result.fp32, 100)
+    found = quant.diagnose(result, samples, size=100)
+    expected = separate_sqnr_db(result, samples)
+    # where a sum is fused into a convolution, reading its terms rounds one of them once more
+    np.testing.assert_allclose([each.sqnr_db for each in found.outputs], expected, atol=0.5)
+    assert found.sample_count == len(samples)
+
+
+@pytest.mark.parametrize("name", ["dynamic", "stateful", "conv_1d", "transposed_conv", "rotary"])
+def test_every_layer_is_measured(name: str) -> None:
+    result = quantized(name)
+    found = quant.diagnose(result, models.samples(result.fp32))
+    assert {layer.name: layer.reason for layer in found.layers if layer.sqnr_db is None} == {}
+    assert all(set(layer.clipped) for layer in found.layers if layer.type != "Gather")
+
+
+def test_last_layer_is_as_noisy_as_the_output() -> None:
+    result = quantized("conv_relu_conv")
+    found = quant.diagnose(result, models.samples(result.fp32))
+    assert found.layers[-1].sqnr_db == found.outputs[0].sqnr_db
+
+
+def test_worst_layer_comes_first() -> None:
+    result = quantized("residual")
+    noise = [layer.sqnr_db for layer in quant.diagnose(result, models.samples(result.fp32)).worst]
+    assert noise == sorted(noise)
+    assert len(noise) > 1
+
+
+def test_share_of_clipped_values(cpu: Target) -> None:
+    model = models.conv_relu_conv()
+    limits = {"min": {"clipping_value": -1.0}, "max": {"clipping_value": 1.0}}
+    activations = {"range_estimator": limits, "mode": "asymmetric"}
+    result = run(model, cpu, activations=activations)
+    samples = models.samples(model)
+    first = quant.diagnose(result, samples).layers[0]
+    (low, high), x = next(iter(result.operations[0].ranges.values())), np.stack(samples)
+    expected = float(((x < low) | (x > high)).mean())
+    assert 0.2 < expected < 0.5
+    assert first.clipped == {"x/fq_output_0": pytest.approx(expected, abs=1e-6)}
+
+
+def test_models_are_not_changed() -> None:
+    result = quantized("stateful")
+    before = content(result.model), content(result.fp32)
+    quant.diagnose(result, models.samples(result.fp32))
+    assert (content(result.model), content(result.fp32)) == before
+
+
+def test_reads_no_more_samples_than_asked() -> None:
+    result, read = quantized("conv_relu_conv"), []
+
+    def samples() -> Iterator[Any]:
+        for i, sample in enumerate(models.samples(result.fp32)):
+            read.append(i)
+            yield sample
+
+    assert quant.diagnose(result, samples(), size=3).sample_count == 3
+    assert read == [0, 1, 2]
+
+
+def test_what_was_not_measured_has_a_reason(cpu: Target) -> None:
+    """Integers at an output, and an operation that reading would change."""
+    x = models.parameter("x", 1, 8, 8, 8)
+    rng = np.random.default_rng(0)
+    hidden = models.relu(models.conv(rng, x, (8, 8, 3, 3), "conv1"), "relu1")
+    pooled = opset.avg_pool(hidden, [2, 2], [0, 0], [0, 0], [2, 2], exclude_pad=False)
+    models.named(pooled, "pooled")
+    flat = models.reshape(models.conv(rng, pooled, (4, 8, 3, 3), "conv2"), [1, 64], "flat")
+    best = opset.topk(flat, opset.constant(np.int64(1)), -1, "max", "value")
+    result = run(models.finish([best.output(0), best.output(1)], [x]), cpu)
+    found = quant.diagnose(result, models.samples(result.fp32))
+    assert [each.sqnr_db is None for each in found.outputs] == [False, True]
+    assert found.outputs[1].reason == "its values are i32, no floating-point numbers"
+    reasons = {layer.name: layer.reason for layer in found.layers}
+    assert reasons.pop("pooled").startswith("reading its result would change")
+    assert set(reasons.values()) == {""}
+
+
+def test_equal_models_have_no_noise() -> None:
+    result = quantized("nothing_to_quantize")
+    (output,) = quant.diagnose(result, models.samples(result.fp32)).outputs
+    assert (output.sqnr_db, output.reason) == (np.inf, "no noise at all")
+
+
+def test_no_samples_is_an_error() -> None:
+    with pytest.raises(quant.SamplesError, match="no calibration samples"):
+        quant.diagnose(quantized("conv_relu_conv"), [])
