@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from quant.advice import attention_advice
-from quant.errors import ParameterError, ParameterProblem, SamplesError
+from quant.errors import SamplesError
 from quant.fold import fold
 from quant.graph import view
 from quant.inference import Inference, count
@@ -53,7 +53,7 @@ class Result:
         outcomes: per policy of the plan, what was decided.
         timings: seconds per phase.
         sample_count: how many samples the statistics come from.
-        fake_quantize_count: FakeQuantize operations in the model.
+        fake_quantize_count: quantizers of activations in the model.
         warnings: what a user should know.
         fp32: the normalized model that was quantized; `diagnose` compares with it.
     """
@@ -115,7 +115,6 @@ def resolve(model: ov.Model, steps: Sequence[Step], target: Target) -> QuantPlan
         ParameterError: with every parameter that is wrong or that the target can't run.
     """
     simple = expand(tuple(steps))
-    _refuse_outputs(target)
     graph = view(model)
     uses = {step.use: step for step in simple}
     quantizing = uses[MIN_MAX]
@@ -132,12 +131,6 @@ def resolve(model: ov.Model, steps: Sequence[Step], target: Target) -> QuantPlan
         warnings=(*_warnings(operations), *attention_advice(graph, quantizing.parameters)),
         model=model,
     )
-
-
-def _refuse_outputs(target: Target) -> None:
-    if any(support.outputs for support in target.operations.values()):
-        message = f"the target {target.name!r} quantizes results, which is not in this version"
-        raise ParameterError([ParameterProblem(0, (), message)])
 
 
 def _warnings(operations: tuple[OperationPlan, ...]) -> tuple[str, ...]:
@@ -203,7 +196,10 @@ def apply(
         timings=seconds,
         sample_count=statistics.sample_count,
         fake_quantize_count=sum(
-            len(s.activations) for s in plan.steps if isinstance(s, MinMaxPlan)
+            work.levels[each.name].is_executable
+            for step in plan.steps
+            if isinstance(step, MinMaxPlan)
+            for each in step.activations
         ),
         warnings=(*plan.warnings, *work.warnings, *_shortages(plan, statistics.sample_count)),
         fp32=plan.model,

@@ -7,13 +7,13 @@ with the differences that the docstrings name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.scheme import Mode, Scheme, grid
+from quant.scheme import F32_BITS, Mode, Scheme, grid
 
 Array = NDArray[Any]
 
@@ -26,12 +26,19 @@ class Levels:
     """FakeQuantize's parameters: `low` and `high` in f32, of one shape, and the number of levels.
 
     `first` is the integer of the lowest level, so that level i stands for the integer `first + i`.
+    `bits` is the width of the scheme, which may have more integers than there are levels.
     """
 
     low: Array
     high: Array
     levels: int
     first: int
+    bits: int = 8
+
+    @property
+    def is_executable(self) -> bool:
+        """Whether f32 can tell the levels apart; if not, a tensor is left as it is."""
+        return self.bits <= F32_BITS
 
     @property
     def scale(self) -> Array:
@@ -54,11 +61,11 @@ def activation_levels(scheme: Scheme, low: Array, high: Array) -> Levels:
     first, last = grid(scheme, is_weights=False)
     low, high = _finite(low), _finite(high)
     if scheme.mode is Mode.ASYMMETRIC:
-        return asymmetric(low, high, first, last)
+        return replace(asymmetric(low, high, first, last), bits=scheme.bits)
     high = np.where(high > _DEAD, high, high.max(initial=0))
     if scheme.level_low is None and not (low < 0).any():
-        return symmetric(high, 0, last - first)
-    return symmetric(high, first, last)
+        first, last = 0, last - first
+    return replace(symmetric(high, first, last), bits=scheme.bits)
 
 
 def weight_levels(
@@ -77,9 +84,8 @@ def weight_levels(
         found = asymmetric(low, high, first, last)
         if scheme.unified_zero_point:
             found = _one_zero_point(low, high, first, last)
-    if not is_half_range:
-        return found
-    return Levels(low=found.low * 2, high=found.high * 2, levels=found.levels, first=found.first)
+    factor = np.float32(2 if is_half_range else 1)
+    return replace(found, low=found.low * factor, high=found.high * factor, bits=scheme.bits)
 
 
 def symmetric(magnitude: Array, first: int, last: int) -> Levels:

@@ -1,4 +1,4 @@
-"""Quantized weights -> integer constants: `Constant(i8) -> Convert -> [Subtract ->] Multiply`.
+"""Quantized weights -> integer constants: `Constant(int) -> Convert -> [Subtract ->] Multiply`.
 
 That is the form which OpenVINO's low-precision transformations read.
 Source: OpenVINO documentation, low-precision transformations, "quantized weights".
@@ -15,42 +15,60 @@ from quant.fake_quantize import Levels, to_integers
 from quant.runtime import opset, ov
 from quant.work import Work
 
-_SIGNED = ((8, np.int8), (16, np.int16), (32, np.int32))
-_UNSIGNED = ((8, np.uint8), (16, np.uint16), (32, np.uint32))
+Array = NDArray[Any]
+
+_SIGNED = ((4, ov.Type.i4), (8, ov.Type.i8), (16, ov.Type.i16))
+_UNSIGNED = ((4, ov.Type.u4), (8, ov.Type.u8), (16, ov.Type.u16))
+_WIDEST = 16
+
+_NO_DYNAMIC_QUANTIZATION = ("runtime_options", "DYNAMIC_QUANTIZATION_GROUP_SIZE")
+"""What a model tells devices that run it: 0 keeps them from quantizing activations on their own.
+
+OpenVINO's CPU plugin does so, to 8 bits, where a MatMul's weights are integers and its activations
+are not of 8 bits: a MatMul of 8 x 16 bits then has 40 dB against its own arithmetic, else 98 dB
+(measured with 2026.4.1)."""
 
 
 def fold(work: Work) -> None:
     """Replaces every FakeQuantize of a constant weight by integers and their scale."""
     for name, levels in work.levels.items():
+        if name not in work.nodes:
+            continue
         node = work.nodes[name]
         source = node.input_value(0).get_node()
-        if source.get_type_name() == "Constant" and _fits(levels):
+        if source.get_type_name() == "Constant" and levels.bits <= _WIDEST:
             folded = _integers(source, levels)
             folded.set_friendly_name(name)
             node.output(0).replace(folded.output(0))
             work.nodes[name] = folded
-
-
-def _fits(levels: Levels) -> bool:
-    return levels.levels <= 1 << 16
+    if any(levels.bits != 8 for levels in work.levels.values()):
+        work.model.set_rt_info("0", list(_NO_DYNAMIC_QUANTIZATION))
 
 
 def _integers(constant: Any, levels: Levels) -> ov.Node:
     """The chain that computes the same values as the FakeQuantize did."""
-    integers: NDArray[Any] = to_integers(constant.data, levels).astype(_width(levels))
-    stored = opset.constant(integers)
+    stored = _stored(to_integers(constant.data, levels), _width(levels))
     stored.set_friendly_name(constant.get_friendly_name())
-    values = opset.convert(stored, constant.get_element_type().to_dtype())
     kind = constant.get_element_type().to_dtype()
+    values = opset.convert(stored, kind)
     zero = levels.zero_point
     if zero.any():
         values = opset.subtract(values, opset.constant(zero.astype(kind)))
     return opset.multiply(values, opset.constant(levels.scale.astype(kind)))
 
 
-def _width(levels: Levels) -> Any:
-    """The narrowest type that holds the grid; one without negative integers is unsigned."""
-    bits = int(np.ceil(np.log2(levels.levels)))
-    return next(
-        kind for width, kind in (_SIGNED if levels.first < 0 else _UNSIGNED) if bits <= width
-    )
+def _stored(integers: Array, kind: ov.Type) -> Any:
+    """The constant, two integers to a byte where they have 4 bits: the first in the lower half."""
+    if kind not in (ov.Type.i4, ov.Type.u4):
+        return opset.constant(integers.astype(kind.to_dtype()))
+    halves = np.resize(integers.astype(np.int8).view(np.uint8) & 15, integers.size + 1)
+    packed = halves[0:-1:2] | halves[1::2][: len(halves[0:-1:2])] << 4
+    tensor = ov.Tensor(kind, ov.Shape(integers.shape))  # one of its own: no copy of numpy's is made
+    tensor.data.reshape(-1)[:] = packed
+    return ov.op.Constant(tensor)
+
+
+def _width(levels: Levels) -> ov.Type:
+    """The narrowest type that holds the width; a grid without negative integers is unsigned."""
+    types = _SIGNED if levels.first < 0 else _UNSIGNED
+    return next(kind for width, kind in types if levels.bits <= width)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+F32_BITS = 24
+"""Bits of f32's significand."""
+
 
 class Mode(StrEnum):
     """Whether the range is mirrored around zero."""
@@ -44,6 +47,11 @@ class Scheme:
     level_low: int | None = None
     level_high: int | None = None
     unified_zero_point: bool = False
+
+    @property
+    def is_finer_than_f32(self) -> bool:
+        """Whether f32, with its 24 bits, can't tell the levels apart."""
+        return self.bits > F32_BITS
 
     def __str__(self) -> str:
         text = f"int{self.bits} {self.mode} {self.granularity}"

@@ -59,6 +59,11 @@ class Target:
     primary_bitwidth: int = 8
     input_priority_types: tuple[str, ...] = ()
 
+    @property
+    def quantizes_outputs(self) -> bool:
+        """Whether results have schemes of their own, besides those of what reads them."""
+        return any(support.outputs for support in self.operations.values())
+
     def preset(self, preset: Preset) -> Preset:
         """The preset that this target runs when `preset` is asked for."""
         return self.presets.get(preset, preset)

@@ -16,6 +16,7 @@ from quant.placement.tables import (
     ELEMENTWISE,
     MULTI_INPUT_PASSTHROUGH,
     activation_ports,
+    bias_add,
     descriptor_type,
     is_value_preserving,
 )
@@ -82,7 +83,7 @@ def _role(graph: Graph, op: Op, target: Target, kept: Kept) -> Role:
         return Role.UNSEEN
     if op.index in kept:
         return Role.FLOAT
-    if op.type in ELEMENTWISE and sum(1 for _ in graph.data_inputs(op)) < 2:
+    if _is_fused(graph, op, target):
         return Role.NEUTRAL
     name = descriptor_type(graph, op)
     support = target.operations.get(name)
@@ -91,6 +92,20 @@ def _role(graph: Graph, op: Op, target: Target, kept: Kept) -> Role:
     moves = name in target.passthrough or name in MULTI_INPUT_PASSTHROUGH or is_value_preserving(op)
     listed = name in target.passthrough or support is not None
     return Role.PASS if moves and listed and _moves_real(graph, op) else Role.FLOAT
+
+
+def _is_fused(graph: Graph, op: Op, target: Target) -> bool:
+    """Whether an element-wise operation with a constant is a part of the one above it.
+
+    Where results are quantized only a bias is: anything else gets integers and hands on others.
+    """
+    if op.type not in ELEMENTWISE or sum(1 for _ in graph.data_inputs(op)) >= 2:
+        return False
+    return not target.quantizes_outputs or _is_bias(graph, op)
+
+
+def _is_bias(graph: Graph, op: Op) -> bool:
+    return any(bias_add(graph, graph.op(tensor)) is op for _, tensor in graph.data_inputs(op))
 
 
 def _moves_real(graph: Graph, op: Op) -> bool:

@@ -13,6 +13,7 @@ from quant.placement.groups import groups
 from quant.placement.ignored import ignored
 from quant.placement.kept import Kept, kept
 from quant.placement.layers import Layers, Wish, asked, layers, wish
+from quant.placement.outputs import with_outputs
 from quant.placement.schemes import Candidates, choose, only_per_tensor, override, shared
 from quant.placement.sites import Site, sites
 from quant.placement.tables import ACTIVATION_FUNCTIONS, GATES, HIDDEN_STATE, descriptor_type
@@ -68,8 +69,10 @@ def place(
     """
     floats, problems = ignored(graph, parameters.ignored, step)
     floats |= {i: why for i, why in kept(graph, parameters.model_type).items() if i not in floats}
+    if target.quantizes_outputs:
+        smoothed = frozenset()  # each reader of a quantized result gets the same integers
     found = demand(graph, target, floats, smoothed)
-    placed = list(sites(graph, found))
+    placed = with_outputs(graph, target, floats, found, list(sites(graph, found)))
     integer = frozenset(reader.port.op for site in placed for reader in site.readers)
     constants = [
         (each, ports)
@@ -143,8 +146,22 @@ def _unshared(
 
 
 def _site_candidates(setting: _Setting, site: Site, wanted: Wish) -> Candidates:
+    """The schemes of the highest priority that meets here: 2 for readers of the target's
+    `input_priority_types`, 1 for other readers and for results of operations without weights, 0
+    for results of weighted ones. Where a result and its readers are level, the result's count.
+    Source: POT 2023.0.2, priorities of quantizers.
+    """
+    ranks = [_priority(setting, setting.graph.op(reader.port)) for reader in site.readers]
+    highest = max(ranks, default=0)
+    if site.producer is not None:
+        op = setting.graph.ops[site.producer]
+        support = setting.target.operations[descriptor_type(setting.graph, op)]
+        if (0 if support.weights else 1) >= highest:
+            return only_per_tensor(support.outputs)
     lists = []
-    for reader in site.readers:
+    for reader, rank in zip(site.readers, ranks, strict=True):
+        if rank < highest:
+            continue
         op = setting.graph.op(reader.port)
         allowed = setting.target.operations[descriptor_type(setting.graph, op)].activations
         found = _overridden(setting, op, allowed, wanted, is_weights=False)
@@ -154,6 +171,11 @@ def _site_candidates(setting: _Setting, site: Site, wanted: Wish) -> Candidates:
             found if reader.keeps_channels and _channels(setting, site) else only_per_tensor(found)
         )
     return shared(lists, setting.target.primary_bitwidth)
+
+
+def _priority(setting: _Setting, op: Op) -> int:
+    name = descriptor_type(setting.graph, op)
+    return 2 if name in setting.target.input_priority_types else 1
 
 
 def _is_attention_product(setting: _Setting, op: Op) -> bool:
@@ -205,7 +227,7 @@ def _quantizer(
         name=f"{owner.name}/fq_{'output' if site.is_output else 'input'}_{port}",
         tensor=TensorRef(setting.graph.op(site.tensor).name, site.tensor.port),
         consumers=_port_refs(setting.graph, site.consumers),
-        operations=tuple(dict.fromkeys(setting.graph.op(r.port).name for r in site.readers)),
+        operations=_served(setting.graph, site),
         scheme=scheme,
         estimators=estimators(scheme, setting.parameters.range_estimator, wanted.request),
         channels=_channels(setting, site) if scheme.granularity is Granularity.PERCHANNEL else None,
@@ -223,6 +245,14 @@ def _has_asymmetric(setting: _Setting, op: Op) -> bool:
     allowed = setting.target.operations[descriptor_type(setting.graph, op)].activations
     is_listed = any(each.mode is Mode.ASYMMETRIC for each in allowed)
     return is_listed and not _is_attention_product(setting, op)
+
+
+def _served(graph: Graph, site: Site) -> tuple[str, ...]:
+    """The operations that read a quantizer; the one above it where none does so in integers."""
+    names = [graph.op(reader.port).name for reader in site.readers]
+    if not names and site.producer is not None:
+        names = [graph.ops[site.producer].name]
+    return tuple(dict.fromkeys(names))
 
 
 def _port_refs(graph: Graph, ports: tuple[Port, ...]) -> tuple[PortRef, ...]:

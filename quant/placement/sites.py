@@ -27,6 +27,7 @@ class Site:
     `mixers`: the multi-input operations that mix its tensor with others on the way.
     `is_output`: whether it serves every reader of the tensor.
     `is_smoothed`: whether it stands behind a scaling of the tensor's channels.
+    `producer`: the operation whose result the target quantizes here.
     """
 
     tensor: Tensor
@@ -35,6 +36,7 @@ class Site:
     mixers: tuple[int, ...]
     is_output: bool = False
     is_smoothed: bool = False
+    producer: int | None = None
 
 
 def sites(graph: Graph, demand: Demand) -> Iterator[Site]:

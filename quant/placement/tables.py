@@ -118,6 +118,15 @@ TRANSFORMER_FLOAT = frozenset(
 Source: NNCF 3.4.0 and POT 2023.0, their lists of types for transformers."""
 
 
+def bias_add(graph: Graph, op: Op) -> Op | None:
+    """The Add of a constant that alone reads a linear operation's result."""
+    readers = op.consumers[0] if op.type in LINEAR else ()
+    if len(readers) != 1 or graph.op(readers[0]).type != "Add":
+        return None
+    add = graph.op(readers[0])
+    return add if graph.is_constant(add.inputs[1 - readers[0].port]) else None
+
+
 def is_nonnegative(kind: str, attributes: dict[str, Any]) -> bool:
     """Whether an operation's results can't be below zero, so that no minimum has to be measured."""
     return kind in NONNEGATIVE or (kind == "Clamp" and float(attributes["min"]) >= 0)
@@ -149,12 +158,19 @@ def activation_ports(op: Op) -> tuple[int, ...]:
 
 def weight_ports(op: Op) -> tuple[int, ...]:
     """The ports of a quantizable operation that can take quantized constants."""
-    return WEIGHT_PORTS.get(op.type, (0, 1) if op.type in LINEAR else ())
+    return WEIGHT_PORTS.get(op.type, (0, 1) if op.type in LINEAR | ELEMENTWISE else ())
 
 
-def channel_axes(op: Op, port: int, rank: int) -> tuple[int, ...]:
-    """The axes of the weights at `port` that keep their own range."""
-    return matmul_axes(op, port, rank) if op.type == "MatMul" else CHANNEL_AXES[op.type]
+def channel_axes(op: Op, port: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes of the weights at `port` that keep their own range.
+
+    Of a constant that is combined element by element: the one that is longer than 1, if only one
+    is.
+    """
+    if op.type in ELEMENTWISE:
+        axes = tuple(axis for axis, size in enumerate(shape) if size > 1)
+        return axes if len(axes) == 1 else ()
+    return matmul_axes(op, port, len(shape)) if op.type == "MatMul" else CHANNEL_AXES[op.type]
 
 
 def matmul_axes(op: Op, port: int, rank: int) -> tuple[int, ...]:

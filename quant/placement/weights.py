@@ -47,10 +47,9 @@ def _constant_ports(graph: Graph, op: Op) -> Iterator[tuple[int, tuple[int, ...]
     for port in weight_ports(op):
         tensor = op.inputs[port]
         if graph.is_constant(tensor) and graph.is_real(tensor):
-            rank = graph.op(tensor).ranks[0]
-            assert rank is not None  # constants have static shapes
-            if op.type != "Gather" or (rank >= 2 and _gathers_rows(graph, op)):
-                yield port, channel_axes(op, port, rank)
+            shape = tuple(graph.op(tensor).node.output(0).get_shape())
+            if op.type != "Gather" or (len(shape) >= 2 and _gathers_rows(graph, op)):
+                yield port, channel_axes(op, port, shape)
 
 
 def _gathers_rows(graph: Graph, op: Op) -> bool:

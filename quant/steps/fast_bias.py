@@ -30,7 +30,12 @@ Array = NDArray[Any]
 
 def plan(graph: Graph, parameters: FastBiasParameters, quantization: MinMaxPlan) -> FastBiasPlan:
     """The operations with quantized weights whose input channels are known."""
-    quantized = [port for each in quantization.weights for port in each.consumers]
+    quantized = [
+        port
+        for each in quantization.weights
+        if not each.scheme.is_finer_than_f32
+        for port in each.consumers
+    ]
     sites = [_site(graph, graph.by_name[port.op]) for port in quantized if port.port == 1]
     return FastBiasPlan(
         subset=Subset(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant import advice
+from quant.emulation import fake_quantize, quantizing
 from quant.fake_quantize import Levels, activation_levels, weight_levels
 from quant.graph import Graph, Port
 from quant.isa import saturates
@@ -25,7 +26,6 @@ from quant.plan import (
     Subset,
     WeightQuantizer,
 )
-from quant.runtime import opset
 from quant.scheme import Granularity
 from quant.statistics.need import Need, Reduction, Statistics
 from quant.target import Target
@@ -206,18 +206,24 @@ def _estimate(weights: Array, side: Side, axes: tuple[int, ...], *, is_low: bool
 
 
 def _insert(work: Work, quantizer: ActivationQuantizer | WeightQuantizer, levels: Levels) -> None:
-    """Puts one FakeQuantize between a tensor and the input ports that are to read it."""
+    """Puts one quantizer between a tensor and the input ports that are to read it.
+
+    None where there are more levels than f32 can tell apart. Weights get a FakeQuantize of any
+    number of levels, which becomes integers in the end.
+    """
+    work.levels[quantizer.name] = levels
+    if not levels.is_executable:
+        work.outcomes["int32"] = "left in f32, whose 24 bits can't tell 2^32 levels apart"
+        return
     ports = [work.nodes[port.op].input(port.port) for port in quantizer.consumers]
     source = ports[0].get_source_output()
-    kind = source.get_element_type().to_dtype()
-    low, high = opset.constant(levels.low.astype(kind)), opset.constant(levels.high.astype(kind))
-    ends = [low, high]
-    if quantizer.name in work.scales:
-        scale = work.scales[quantizer.name]
-        ends = [opset.constant((end * scale).astype(kind)) for end in (levels.low, levels.high)]
-    node = opset.fake_quantize(source, *ends, low, high, levels.levels)
+    make = fake_quantize if isinstance(quantizer, WeightQuantizer) else quantizing
+    node = make(source, levels, work.scales.get(quantizer.name, 1))
     node.set_friendly_name(quantizer.name)
     for port in ports:
         port.replace_source_output(node.output(0))
+    if any(port.get_node().get_type_name() == "Result" for port in ports):
+        names = source.get_names()
+        source.set_names(set())
+        node.output(0).set_names(names)
     work.nodes[quantizer.name] = node
-    work.levels[quantizer.name] = levels

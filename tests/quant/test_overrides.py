@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-import runner
 from quant.errors import ParameterError
 from quant.plan import Status
 from quant.scheme import Granularity, Mode, Preset, Scheme
@@ -123,8 +122,3 @@ def test_an_operation_that_the_target_does_not_list_stays_in_floating_point() ->
     reasons = {each.plan.name: each.plan.reason for each in result.operations}
     assert status_of(result)["linear"] is Status.QUANTIZED
     assert reasons["conv1"] == "the target 'small' has no integer Convolution"
-
-
-def test_targets_that_quantize_outputs_are_refused() -> None:
-    with pytest.raises(ParameterError, match="not in this version"):
-        run(models.conv_relu_conv(), runner.load_target("gna"))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import quant
+import runner
 from quant.plan import (
     ActivationQuantizer,
     FastBiasPlan,
@@ -23,7 +24,6 @@ from quant.plan import (
     StepPlan,
     WeightQuantizer,
 )
-from quant.target import Target
 from tests.models import BUILDERS
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -50,11 +50,14 @@ class Case:
     model: str
     preset: str
     model_type: str | None = None
+    target: str = "cpu"
 
     @property
     def id(self) -> str:
         """The file's name."""
-        return ".".join(part for part in (self.model, self.preset, self.model_type) if part)
+        target = None if self.target == "cpu" else self.target
+        parts = (self.model, self.preset, self.model_type, target)
+        return ".".join(part for part in parts if part)
 
 
 CASES = [
@@ -64,6 +67,11 @@ CASES = [
         for preset in ("performance", "mixed")
     ),
     *(Case(model=name, preset="mixed", model_type="transformer") for name in TRANSFORMERS),
+    *(
+        Case(model="pot_toy", preset=preset, target=target)
+        for target in ("gna", "gna3", "gpu", "npu", "vpu")
+        for preset in ("performance", "accuracy")
+    ),
 ]
 
 
@@ -120,16 +128,18 @@ def _weights(each: WeightQuantizer) -> str:
     return f"weights {each.name}: {each.constant} -> {readers}; {each.scheme}{extra}"
 
 
-def resolve(case: Case, target: Target) -> QuantPlan:
+def resolve(case: Case) -> QuantPlan:
     parameters = {"preset": case.preset, "model_type": case.model_type}
     step = quant.Step(use="DefaultQuantization", parameters=parameters)
-    return quant.resolve(quant.load_model(BUILDERS[case.model]()), [step], target)
+    return quant.resolve(
+        quant.load_model(BUILDERS[case.model]()), [step], runner.load_target(case.target)
+    )
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_placement(case: Case, cpu: Target, is_updating: bool) -> None:
+def test_placement(case: Case, is_updating: bool) -> None:
     path = GOLDEN / f"{case.id}.txt"
-    found = render(resolve(case, cpu))
+    found = render(resolve(case))
     if is_updating:
         path.write_text(found, encoding="utf-8")
     assert found == path.read_text(encoding="utf-8")
@@ -139,6 +149,6 @@ def test_every_golden_file_has_a_case() -> None:
     assert {path.stem for path in GOLDEN.iterdir()} == {case.id for case in CASES}
 
 
-def test_placement_is_the_same_on_every_load(cpu: Target) -> None:
+def test_placement_is_the_same_on_every_load() -> None:
     case = Case(model="pot_toy", preset="mixed")
-    assert resolve(case, cpu) == resolve(case, cpu)
+    assert resolve(case) == resolve(case)
