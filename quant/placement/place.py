@@ -237,6 +237,7 @@ def _quantizer(
         else None,
         is_smoothed=site.is_smoothed,
         has_asymmetric=wanted.request.mode is None
+        and site.producer is None
         and all(_has_asymmetric(setting, setting.graph.op(r.port)) for r in site.readers),
     )
 
