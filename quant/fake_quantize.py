@@ -45,6 +45,10 @@ class Levels:
         """The distance between neighbouring levels."""
         return (self.high - self.low) / np.float32(self.levels - 1)
 
+    def of(self, channels: slice) -> Levels:
+        """The parameters of some of the channels, which are axis 0."""
+        return replace(self, low=self.low[channels], high=self.high[channels])
+
     @property
     def zero_point(self) -> NDArray[np.int64]:
         """The integer that stands for zero."""

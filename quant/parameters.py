@@ -10,7 +10,7 @@ import dataclasses
 import difflib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -22,13 +22,21 @@ T = typing.TypeVar("T")
 
 
 class Estimator(StrEnum):
-    """What is taken of one sample's tensor for one side of the range."""
+    """What is taken of one sample's tensor for one side of the range.
+
+    `min`, `abs_max` (its negative), `quantile` and `abs_quantile` serve the low side; `max`,
+    `abs_max`, `quantile` and `abs_quantile` the high one. `mse` and `histogram` find both sides at
+    once, from all samples' values: the least squared error of quantization, or its first minimum on
+    the way in from the extremes.
+    """
 
     MIN = "min"
     MAX = "max"
     ABS_MAX = "abs_max"
     QUANTILE = "quantile"
     ABS_QUANTILE = "abs_quantile"
+    MSE = "mse"
+    HISTOGRAM = "histogram"
 
 
 class Aggregator(StrEnum):
@@ -48,6 +56,8 @@ class EstimatorPreset(StrEnum):
 
     DEFAULT = "default"
     QUANTILE = "quantile"
+    MSE = "mse"
+    HISTOGRAM = "histogram"
 
 
 class ModelType(StrEnum):
@@ -127,6 +137,11 @@ class Overrides(Request):
 
     layers: tuple[LayerRequest, ...] = ()
 
+
+QUANTILES = frozenset({Estimator.QUANTILE, Estimator.ABS_QUANTILE})
+MAGNITUDES = frozenset({Estimator.ABS_MAX, Estimator.ABS_QUANTILE})
+JOINT = frozenset({Estimator.MSE, Estimator.HISTOGRAM})
+"""Estimators of both sides at once."""
 
 REQUEST_KEYS = tuple(f.name for f in dataclasses.fields(Request))
 LAYER_KEYS = ("names", "patterns", "types")
@@ -269,6 +284,9 @@ def _read_dataclass(kind: type, value: Any, path: KeyPath, report: Any) -> Any:
         _check_bounds(known[key].metadata, read[key], (*path, key), report)
     if issubclass(kind, Request):
         _check_request(kind, value, path, report)
+    if kind is RangeEstimator:
+        for keys, fault in range_faults({**value, **_plain(read)}):
+            report((*path, *keys), fault)
     missing = [
         f.name
         for f in known.values()
@@ -292,6 +310,49 @@ def _check_request(
             report(path, "it names no layers; add names, patterns or types")
         if not any(given.get(key) is not None for key in REQUEST_KEYS):
             report(path, f"it asks for nothing; add one of {', '.join(REQUEST_KEYS)}")
+
+
+def range_faults(given: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    """What does not go together in a `range_estimator`, as mappings: the keys and what is wrong.
+
+    >>> list(range_faults({"min": {"type": "mse"}}))
+    [((), "'mse' finds both sides at once; write preset: mse")]
+    """
+    preset, sides = given.get("preset"), {"min": given.get("min"), "max": given.get("max")}
+    found = {side: value if isinstance(value, Mapping) else {} for side, value in sides.items()}
+    kinds = {side: str(value.get("type") or preset or "default") for side, value in found.items()}
+    joint = next((kind for kind in kinds.values() if kind in JOINT), None)
+    if joint is not None and kinds["min"] != kinds["max"]:
+        yield (), f"{joint!r} finds both sides at once; write preset: {joint}"
+        return
+    for side, value in found.items():
+        if value.get("type") == _OPPOSITE[side]:
+            fitting = ", ".join(sorted({side, *MAGNITUDES, *QUANTILES, *JOINT}))
+            yield (
+                (side, "type"),
+                f"{str(value['type'])!r} is the other side's; expected one of {fitting}",
+            )
+        if joint is not None and value.get("aggregator") is not None:
+            yield (side, "aggregator"), f"{joint!r} sees the values of all samples at once"
+        if value.get("outlier_prob") is not None and kinds[side] not in QUANTILES:
+            text = "'outlier_prob' has no effect without a quantile; add `type: quantile`"
+            yield (side, "outlier_prob"), text
+        clip = value.get("clipping_value")
+        if isinstance(clip, float | int) and not _SIGN[side] * clip >= 0:
+            yield (side, "clipping_value"), f"found {clip!r}, which leaves zero outside the range"
+
+
+_OPPOSITE = {"min": Estimator.MAX, "max": Estimator.MIN}
+_SIGN = {"min": -1, "max": 1}
+
+
+def _plain(read: Mapping[str, Any]) -> dict[str, Any]:
+    """Sides that were read as dataclasses as mappings again."""
+    return {
+        key: {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        for key, value in read.items()
+        if isinstance(value, SideEstimator)
+    }
 
 
 def _check_bounds(metadata: Mapping[str, Any], value: Any, path: KeyPath, report: Any) -> None:

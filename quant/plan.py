@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from quant.parameters import Aggregator, Estimator, SaturationFix
+from quant.parameters import JOINT, Aggregator, Estimator, SaturationFix
 from quant.runtime import ov
 from quant.scheme import Scheme
 
@@ -46,6 +46,11 @@ class Estimators:
 
     min: Side
     max: Side
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether both sides are found at once, from the distribution of all values."""
+        return self.max.type in JOINT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from quant.parameters import (
+    JOINT,
+    QUANTILES,
     Aggregator,
     Estimator,
     EstimatorPreset,
@@ -34,6 +36,10 @@ _TYPES = {
     (EstimatorPreset.DEFAULT, Mode.ASYMMETRIC): (Estimator.MIN, Estimator.MAX),
     (EstimatorPreset.QUANTILE, Mode.SYMMETRIC): (Estimator.MIN, Estimator.ABS_QUANTILE),
     (EstimatorPreset.QUANTILE, Mode.ASYMMETRIC): (Estimator.QUANTILE, Estimator.QUANTILE),
+    (EstimatorPreset.MSE, Mode.SYMMETRIC): (Estimator.MSE, Estimator.MSE),
+    (EstimatorPreset.MSE, Mode.ASYMMETRIC): (Estimator.MSE, Estimator.MSE),
+    (EstimatorPreset.HISTOGRAM, Mode.SYMMETRIC): (Estimator.HISTOGRAM, Estimator.HISTOGRAM),
+    (EstimatorPreset.HISTOGRAM, Mode.ASYMMETRIC): (Estimator.HISTOGRAM, Estimator.HISTOGRAM),
 }
 
 _SYMMETRIC_TYPE = {Estimator.MAX: Estimator.ABS_MAX, Estimator.QUANTILE: Estimator.ABS_QUANTILE}
@@ -49,8 +55,8 @@ def estimators(scheme: Scheme, common: RangeEstimator | None, request: Request) 
     aggregators = _AGGREGATORS[scheme.granularity, scheme.mode]
     if scheme.bits >= _FINE:
         aggregators = (Aggregator.MIN, Aggregator.MAX)
-    low = _side(wanted.min, types[0], aggregators[0])
-    high = _side(wanted.max, types[1], aggregators[1])
+    low = _side(wanted.min, types[0], aggregators[0], is_low=True)
+    high = _side(wanted.max, types[1], aggregators[1], is_low=False)
     if scheme.mode is Mode.SYMMETRIC:
         high = Side(
             type=_SYMMETRIC_TYPE.get(high.type, high.type),
@@ -61,12 +67,13 @@ def estimators(scheme: Scheme, common: RangeEstimator | None, request: Request) 
     return Estimators(min=low, max=high)
 
 
-def _side(wanted: SideEstimator, kind: Estimator, aggregator: Aggregator) -> Side:
+def _side(wanted: SideEstimator, kind: Estimator, aggregator: Aggregator, *, is_low: bool) -> Side:
     kind = wanted.type or kind
-    is_quantile = kind in (Estimator.QUANTILE, Estimator.ABS_QUANTILE)
+    if kind in JOINT:
+        aggregator = Aggregator.MIN if is_low else Aggregator.MAX  # of the extremes around them
     return Side(
         type=kind,
         aggregator=wanted.aggregator or aggregator,
-        outlier_prob=(wanted.outlier_prob or DEFAULT_OUTLIER_PROB) if is_quantile else None,
+        outlier_prob=(wanted.outlier_prob or DEFAULT_OUTLIER_PROB) if kind in QUANTILES else None,
         clipping_value=wanted.clipping_value,
     )

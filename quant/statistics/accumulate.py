@@ -19,8 +19,8 @@ Vector = NDArray[Any]
 
 @dataclass(slots=True)
 class Accumulator:
-    """Running sum, minimum and maximum of the needs of one subset, and kept rows where they are
-    needed."""
+    """Running sum, minimum and maximum of the needs of one subset, sums of histograms, and kept
+    rows where they are needed."""
 
     needs: tuple[Need, ...]
     layout: Layout
@@ -28,6 +28,7 @@ class Accumulator:
     _low: NDArray[np.intp] = field(init=False)
     _high: NDArray[np.intp] = field(init=False)
     _slots: dict[Need, slice] = field(init=False, default_factory=dict)
+    _counts: dict[Need, Vector] = field(init=False, default_factory=dict)
     _kept: NDArray[np.intp] = field(init=False)
     _rows: list[Vector] = field(init=False, default_factory=list)
     _sum: Vector = field(init=False)
@@ -45,6 +46,9 @@ class Accumulator:
         kept: list[NDArray[np.intp]] = []
         start = 0
         for need in self.needs:
+            if need.reduction is Reduction.HISTOGRAM:
+                self._counts[need] = np.zeros(need.length, dtype=np.float64)
+                continue
             pair = (
                 (Reduction.MIN, Reduction.MAX)
                 if need.reduction is Reduction.ABS_MAX
@@ -75,6 +79,8 @@ class Accumulator:
         low, high = vector[self._low], vector[self._high]
         values = np.where(self._low == self._high, high, np.maximum(np.abs(low), np.abs(high)))
         self.count += 1
+        for need, counts in self._counts.items():
+            counts += vector[self.layout.slots[tap(need, need.reduction)]]
         self._sum += values
         np.minimum(self._min, values, out=self._min)
         np.maximum(self._max, values, out=self._max)
@@ -90,7 +96,7 @@ class Accumulator:
         }
         rows = np.stack(self._rows) if self._rows else np.zeros((0, 0))
         column = {int(place): i for i, place in enumerate(self._kept)}
-        found = {}
+        found = dict(self._counts)
         for need, place in self._slots.items():
             if need.aggregator in online:
                 found[need] = online[need.aggregator][place]

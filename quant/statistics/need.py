@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from quant.parameters import Aggregator
 from quant.plan import Subset, TensorRef
+from quant.statistics.distribution import bin_count
 
 Array = NDArray[Any]
 
@@ -27,6 +28,12 @@ class Reduction(StrEnum):
     LOW_QUANTILE = "low_quantile"
     HIGH_QUANTILE = "high_quantile"
     ABS_QUANTILE = "abs_quantile"
+    HISTOGRAM = "histogram"
+
+
+def values_per_channel(reduction: Reduction, channels: int) -> int:
+    """How many numbers a reduction makes of each channel: two per bin of a histogram, else one."""
+    return 2 * bin_count(channels) if reduction is Reduction.HISTOGRAM else 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +41,8 @@ class Need:
     """One statistic.
 
     `channel_axis`: the axis whose `channels` entries keep their own value; None: one value for the
-    tensor. `outlier_prob`: the share that a quantile leaves outside, on its own side.
+    tensor. `outlier_prob`: the share that a quantile leaves outside, on its own side. Of a
+    histogram, whatever the aggregator, all samples' counts and sums of the bins are added up.
     """
 
     tensor: TensorRef
@@ -44,6 +52,11 @@ class Need:
     channel_axis: int | None = None
     channels: int = 1
     outlier_prob: float | None = None
+
+    @property
+    def length(self) -> int:
+        """How many numbers the answer has."""
+        return self.channels * values_per_channel(self.reduction, self.channels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,8 @@ import numpy as np
 from quant.parameters import Aggregator
 from quant.placement.tables import is_nonnegative
 from quant.runtime import opset, ov
-from quant.statistics.need import Need, Reduction
+from quant.statistics.distribution import histogram_node
+from quant.statistics.need import Need, Reduction, values_per_channel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,11 @@ class Tap:
     channel_axis: int | None
     channels: int
     outlier_prob: float | None
+
+    @property
+    def length(self) -> int:
+        """How many numbers it makes of a sample."""
+        return self.channels * values_per_channel(self.reduction, self.channels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +81,8 @@ def calibration_model(model: ov.Model, needs: Iterable[Need]) -> tuple[ov.Model,
     for each in wanted:
         if each not in zeros:
             parts.append(_reduced(nodes[each.op].output(each.port), each))
-            slots[each] = slice(start, start + each.channels)
-            start += each.channels
+            slots[each] = slice(start, start + each.length)
+            start += each.length
     layout = Layout(slots=slots, zeros=zeros, length=start)
     if not parts:
         return clone, layout
@@ -89,9 +95,11 @@ def _is_nonnegative(node: ov.Node) -> bool:
 
 
 def _reduced(tensor: ov.Output, tap: Tap) -> ov.Node:
-    """The tap's values as a vector of `channels` f32 numbers."""
+    """The tap's values as a vector of `length` f32 numbers."""
     if tap.reduction in (Reduction.LOW_QUANTILE, Reduction.HIGH_QUANTILE, Reduction.ABS_QUANTILE):
         values = _quantile(tensor, tap)
+    elif tap.reduction is Reduction.HISTOGRAM:
+        values = histogram_node(_rows(tensor, tap), tap.channels)
     else:
         reduce = _REDUCE[tap.reduction]
         rank = tensor.get_partial_shape().rank.get_length()

@@ -15,7 +15,8 @@ from quant.emulation import fake_quantize, quantizing
 from quant.fake_quantize import Levels, activation_levels, weight_levels
 from quant.graph import Graph, Port
 from quant.isa import saturates
-from quant.parameters import Estimator, MinMaxParameters, SaturationFix
+from quant.joint_range import activation_range, weight_range
+from quant.parameters import MAGNITUDES, Aggregator, Estimator, MinMaxParameters, SaturationFix
 from quant.placement.place import place
 from quant.plan import (
     ActivationQuantizer,
@@ -34,12 +35,22 @@ from quant.work import Work
 Array = NDArray[Any]
 Ranges = dict[str, tuple[Array, Array]]
 
-_REDUCTIONS = {
-    Estimator.MIN: Reduction.MIN,
+_HIGH = {
     Estimator.MAX: Reduction.MAX,
     Estimator.ABS_MAX: Reduction.ABS_MAX,
+    Estimator.QUANTILE: Reduction.HIGH_QUANTILE,
     Estimator.ABS_QUANTILE: Reduction.ABS_QUANTILE,
+    Estimator.MSE: Reduction.MAX,
+    Estimator.HISTOGRAM: Reduction.MAX,
 }
+_LOW = {
+    **_HIGH,
+    Estimator.MIN: Reduction.MIN,
+    Estimator.QUANTILE: Reduction.LOW_QUANTILE,
+    Estimator.MSE: Reduction.MIN,
+    Estimator.HISTOGRAM: Reduction.MIN,
+}
+_MIRRORED = {Aggregator.MIN: Aggregator.MAX, Aggregator.MAX: Aggregator.MIN}
 
 
 def quantization(
@@ -72,26 +83,36 @@ def plan(graph: Graph, parameters: MinMaxParameters, quantization: MinMaxPlan) -
 
 
 def needs(plan: MinMaxPlan) -> Iterable[Need]:
-    """Both sides of every activation quantizer's range; constants are read without inference."""
+    """Both sides of every activation quantizer's range, and all values' histogram where it takes
+    that; constants are read without inference."""
     for quantizer in plan.activations:
         yield _need(plan, quantizer, quantizer.estimators.min, is_low=True)
         yield _need(plan, quantizer, quantizer.estimators.max, is_low=False)
         if advice.is_examined(quantizer):
             yield from advice.needs(plan, quantizer)
+        if quantizer.estimators.is_joint:
+            yield _histogram(plan, quantizer)
 
 
 def _need(plan: MinMaxPlan, quantizer: ActivationQuantizer, side: Side, *, is_low: bool) -> Need:
     per_channel = quantizer.scheme.granularity is Granularity.PERCHANNEL
-    quantile = Reduction.LOW_QUANTILE if is_low else Reduction.HIGH_QUANTILE
+    aggregator = side.aggregator
+    if is_low and side.type in MAGNITUDES:  # which are negated once they are aggregated
+        aggregator = _MIRRORED.get(aggregator, aggregator)
     return Need(
         tensor=quantizer.tensor,
-        reduction=_REDUCTIONS.get(side.type, quantile),
-        aggregator=side.aggregator,
+        reduction=(_LOW if is_low else _HIGH)[side.type],
+        aggregator=aggregator,
         subset=plan.subset,
         channel_axis=1 if per_channel else None,
         channels=quantizer.channels or 1,
         outlier_prob=side.outlier_prob,
     )
+
+
+def _histogram(plan: MinMaxPlan, quantizer: ActivationQuantizer) -> Need:
+    extreme = _need(plan, quantizer, quantizer.estimators.max, is_low=False)
+    return dataclasses.replace(extreme, reduction=Reduction.HISTOGRAM)
 
 
 def apply(work: Work, plan: MinMaxPlan, statistics: Statistics) -> Statistics:
@@ -123,6 +144,11 @@ def _ranges(plan: MinMaxPlan, statistics: Statistics) -> Ranges:
         sides, reader = quantizer.estimators, quantizer.operations[0]
         low = statistics.of(_need(plan, quantizer, sides.min, is_low=True), reader)
         high = statistics.of(_need(plan, quantizer, sides.max, is_low=False), reader)
+        if sides.min.type in MAGNITUDES:
+            low = -low
+        if sides.is_joint:
+            counts = statistics.of(_histogram(plan, quantizer), reader)
+            low, high = activation_range(quantizer.scheme, sides.max.type, counts, low, high)
         low, high = _clipped(low, high, sides)
         if quantizer.covers is not None:
             low, high = np.minimum(low, quantizer.covers[0]), np.maximum(high, quantizer.covers[1])
@@ -169,12 +195,29 @@ def constant_range(quantizer: WeightQuantizer, weights: Array) -> tuple[Array, A
     """The range of a constant, with the channel axes kept: `[O, 1, 1, 1]` for a convolution's."""
     axes = tuple(axis for axis in range(weights.ndim) if axis not in quantizer.channel_axes)
     sides = quantizer.estimators
+    if sides.is_joint:
+        return _clipped(*_joint_range(quantizer, weights), sides)
     low = _estimate(weights, sides.min, axes, is_low=True)
     high = _estimate(weights, sides.max, axes, is_low=False)
     if quantizer.gates > 1 and quantizer.channel_axes:
         low = _across_gates(low, quantizer, np.min)
         high = _across_gates(high, quantizer, np.max)
     return _clipped(low, high, sides)
+
+
+def _joint_range(quantizer: WeightQuantizer, weights: Array) -> tuple[Array, Array]:
+    """The range of a constant by an estimator of both sides; gates share theirs, so they are rows
+    of the same channel."""
+    kept = quantizer.channel_axes
+    shape = [size if axis in kept else 1 for axis, size in enumerate(weights.shape)]
+    channels = int(np.prod(shape))
+    gates = quantizer.gates if kept else 1
+    rows: Array = np.moveaxis(weights, kept, range(len(kept)))
+    rows = np.moveaxis(rows.reshape(gates, channels // gates, -1), 0, 1)
+    rows = rows.reshape(channels // gates, -1).astype(np.float32)
+    found = weight_range(quantizer.scheme, quantizer.estimators.max.type, rows)
+    low, high = (np.tile(end, gates).reshape(shape) for end in found)
+    return low, high
 
 
 def _across_gates(
@@ -195,14 +238,12 @@ def _is_halved(quantizer: WeightQuantizer, fix: SaturationFix) -> bool:
 
 def _estimate(weights: Array, side: Side, axes: tuple[int, ...], *, is_low: bool) -> Array:
     """One side of the range of constants over the given axes, which stay with size 1."""
+    if side.type in MAGNITUDES:
+        weights = -np.abs(weights) if is_low else np.abs(weights)
     if side.outlier_prob is not None:
-        values = np.abs(weights) if side.type is Estimator.ABS_QUANTILE else weights
         share = side.outlier_prob if is_low else 1 - side.outlier_prob
-        return np.quantile(values, share, axis=axes, keepdims=True)
-    low, high = np.min(weights, axis=axes, keepdims=True), np.max(weights, axis=axes, keepdims=True)
-    if side.type is Estimator.ABS_MAX:
-        return np.asarray(np.maximum(np.abs(low), np.abs(high)))
-    return np.asarray(low if side.type is Estimator.MIN else high)
+        return np.asarray(np.quantile(weights, share, axis=axes, keepdims=True))
+    return np.asarray((np.min if is_low else np.max)(weights, axis=axes, keepdims=True))
 
 
 def _insert(work: Work, quantizer: ActivationQuantizer | WeightQuantizer, levels: Levels) -> None:

@@ -240,6 +240,8 @@ def _smoothed(
             continue
         if need.reduction is Reduction.MEAN:
             new = value / scale
+        elif need.reduction is Reduction.HISTOGRAM:
+            new = np.zeros_like(value)  # nothing is known of it but the extremes
         elif need.reduction in (Reduction.MIN, Reduction.LOW_QUANTILE):
             new = low if need.channel_axis is not None else low.min(keepdims=True)
         elif need.reduction in (Reduction.MAX, Reduction.HIGH_QUANTILE):

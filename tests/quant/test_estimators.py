@@ -36,6 +36,9 @@ def side(kind: str, aggregator: str) -> Side:
         ("quantile", TENSOR, ASYMMETRIC, ("quantile", "mean"), ("quantile", "mean")),
         ("quantile", CHANNEL, SYMMETRIC, ("min", "min"), ("abs_quantile", "max")),
         ("quantile", CHANNEL, ASYMMETRIC, ("quantile", "min"), ("quantile", "max")),
+        ("mse", TENSOR, SYMMETRIC, ("mse", "min"), ("mse", "max")),
+        ("mse", CHANNEL, ASYMMETRIC, ("mse", "min"), ("mse", "max")),
+        ("histogram", TENSOR, ASYMMETRIC, ("histogram", "min"), ("histogram", "max")),
     ],
 )
 def test_presets(

@@ -102,7 +102,7 @@ def test_dataclasses_are_taken_as_they_are() -> None:
             "ignored.operations.0.attributes: found 3, expected dict",
         ),
         (
-            {"range_estimator": {"max": {"outlier_prob": 0.6}}},
+            {"range_estimator": {"max": {"type": "quantile", "outlier_prob": 0.6}}},
             "range_estimator.max.outlier_prob: found 0.6, expected a share above 0 and below 0.5",
         ),
     ],
@@ -110,6 +110,55 @@ def test_dataclasses_are_taken_as_they_are() -> None:
 )
 def test_problems(given: Any, expected: str) -> None:
     assert problems_of(given) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"min": {"type": "mse"}}, ": 'mse' finds both sides at once; write preset: mse"),
+        (
+            {"preset": "histogram", "max": {"type": "max"}},
+            ": 'histogram' finds both sides at once; write preset: histogram",
+        ),
+        (
+            {"preset": "mse", "max": {"aggregator": "mean"}},
+            ".max.aggregator: 'mse' sees the values of all samples at once",
+        ),
+        (
+            {"min": {"type": "max"}},
+            ".min.type: 'max' is the other side's; expected one of abs_max, abs_quantile, "
+            "histogram, min, mse, quantile",
+        ),
+        (
+            {"min": {"outlier_prob": 0.01}},
+            ".min.outlier_prob: 'outlier_prob' has no effect without a quantile; "
+            "add `type: quantile`",
+        ),
+        (
+            {"max": SideEstimator(clipping_value=-1.0)},
+            ".max.clipping_value: found -1.0, which leaves zero outside the range",
+        ),
+        (
+            {"min": {"clipping_value": float("nan")}},
+            ".min.clipping_value: found nan, which leaves zero outside the range",
+        ),
+    ],
+    ids=str,
+)
+def test_what_does_not_go_together_in_a_range_estimator(given: Any, expected: str) -> None:
+    found = problems_of({"activations": {"range_estimator": given}})
+    assert found == [f"activations.range_estimator{expected}"]
+
+
+@pytest.mark.parametrize("preset", ["mse", "histogram"])
+def test_both_sides_by_type_are_the_preset(preset: str) -> None:
+    sides = {"min": {"type": preset}, "max": {"type": preset, "clipping_value": 6}}
+    assert problems_free({"range_estimator": sides})
+    assert problems_free({"range_estimator": {"preset": preset}})
+
+
+def problems_free(given: Any) -> bool:
+    return isinstance(read_parameters(DefaultParameters, given), DefaultParameters)
 
 
 def test_not_a_number_is_out_of_bounds() -> None:

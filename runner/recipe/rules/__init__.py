@@ -22,7 +22,7 @@ ALWAYS: tuple[Rule, ...] = (
     parameters.patterns,
     parameters.layers,
     parameters.levels,
-    parameters.outliers,
+    parameters.estimators,
     datasets.columns,
     datasets.preprocessing,
     evaluate.names,

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from quant.parameters import range_faults
 from runner.document.check import Checked
 from runner.document.document import KeyPath, locate
 from runner.errors import Problem
 
-QUANTILES = ("quantile", "abs_quantile")
 LAYER_KEYS = ("names", "patterns", "types")
 
 
@@ -46,17 +46,11 @@ def levels(checked: Checked) -> Iterator[Problem]:
             yield Problem(locate(checked.document, (*at, key)), fault)
 
 
-def outliers(checked: Checked) -> Iterator[Problem]:
-    """A share of outliers belongs to an estimator that takes a quantile."""
+def estimators(checked: Checked) -> Iterator[Problem]:
+    """What does not go together in a range estimator."""
     for at, scheme in _schemes(checked):
-        estimator = scheme.get("range_estimator", {})
-        for side in ("min", "max"):
-            border = estimator.get(side, {})
-            takes_quantile = border.get("type", estimator.get("preset", "")) in QUANTILES
-            if "outlier_prob" in border and not takes_quantile:
-                place = locate(checked.document, (*at, "range_estimator", side, "outlier_prob"))
-                message = "'outlier_prob' has no effect without a quantile; add `type: quantile`"
-                yield Problem(place, message)
+        for keys, fault in range_faults(scheme.get("range_estimator", {})):
+            yield Problem(locate(checked.document, (*at, "range_estimator", *keys)), fault)
 
 
 def _parameters(checked: Checked) -> Iterator[tuple[KeyPath, dict[str, Any]]]:

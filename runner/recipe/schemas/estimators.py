@@ -16,7 +16,9 @@ AGGREGATORS = [
     "median_no_outliers",
     "hl_estimator",
 ]
-TYPES = {"min": ["min", "quantile"], "max": ["max", "abs_max", "quantile", "abs_quantile"]}
+EITHER = ["abs_max", "quantile", "abs_quantile", "mse", "histogram"]
+TYPES = {"min": ["min", *EITHER], "max": ["max", *EITHER]}
+PRESETS = ["default", "quantile", "mse", "histogram"]
 
 SPELLINGS = {
     "statistics_type": "type",
@@ -44,7 +46,7 @@ def _border(types: list[str], *, of_weights: bool) -> Rules:
 
 def _request(*, of_weights: bool) -> dict[str, Rules]:
     borders = {side: _border(types, of_weights=of_weights) for side, types in TYPES.items()}
-    preset: Rules = {"type": "string", "allowed": ["default", "quantile"]}
+    preset: Rules = {"type": "string", "allowed": PRESETS}
     return {
         "bits": {"type": "integer", "allowed": [2, 4, 8, 16, 32]},
         "mode": {"type": "string", "allowed": ["symmetric", "asymmetric"]},
