@@ -9,7 +9,6 @@ import numpy as np
 from quant.runtime import opset, ov
 from tests.models import (
     Rng,
-    add_bias,
     constant,
     conv,
     finish,
@@ -499,25 +498,33 @@ def cached_attention() -> ov.Model:
 
 
 def depthwise_multiplier() -> ov.Model:
-    """A depthwise convolution that makes two channels of each."""
+    """A convolution of single channels that makes two of each, on numbers of either sign."""
     rng, x = _picture()
-    first = relu(conv(rng, x, (4, 3, 3, 3), "conv1"), "relu1")
-    return finish([group_conv(rng, first, (4, 2, 1, 3, 3), "depthwise")], [x])
+    scale = constant(np.array([1.0, 4.0, 9.0], np.float32).reshape(1, 3, 1, 1), "scale")
+    shift = constant(np.array([0.0, 2.0, 9.0], np.float32).reshape(1, 3, 1, 1), "shift")
+    spread = opset.add(opset.multiply(x, scale), shift)
+    return finish([group_conv(rng, spread, (3, 2, 1, 3, 3), "depthwise")], [x])
 
 
-def partial_int8() -> ov.Model:
-    """What low-precision transformations leave: a u8 tensor dequantized before a layer of f32."""
-    rng = np.random.default_rng(0)
-    x = parameter("x", 1, 3, 8, 8, kind=np.uint8)
-    real = opset.subtract(opset.convert(x, "f32"), constant(128.0, "zero"))
-    scaled = named(opset.multiply(real, constant(0.02, "scale")), "dequantized")
-    stored = constant(rng.integers(-127, 128, (8, 3, 3, 3)).astype(np.int8), "conv1/weights")
-    step = constant(np.full((8, 1, 1, 1), 0.002, np.float32), "conv1/scale")
-    weights = opset.multiply(opset.convert(stored, "f32"), step)
-    ones = [1, 1]
-    first = named(opset.convolution(scaled, weights, ones, ones, ones, ones), "conv1")
-    hidden = relu(add_bias(rng, first, 8, 2, "conv1"), "relu1")
-    return finish([conv(rng, hidden, (4, 8, 3, 3), "conv2")], [x])
+def average_pools() -> ov.Model:
+    """AvgPools that count their padding: on numbers of either sign, and behind a Relu."""
+    rng, x = _picture()
+    first = conv(rng, x, (4, 3, 3, 3), "conv1")
+    pool = _average(first, "pool1")
+    left = conv(rng, pool, (4, 4, 3, 3), "conv2")
+    right = conv(rng, _average(relu(first, "relu"), "pool2"), (4, 4, 3, 3), "conv3")
+    return finish([left, right, pool], [x])
+
+
+def _average(x: ov.Node, name: str) -> ov.Node:
+    return named(opset.avg_pool(x, [1, 1], [1, 1], [1, 1], [3, 3], False), name)
+
+
+def conv_and_linear() -> ov.Model:
+    """A convolution and a linear layer on one tensor, each with channels on an axis of its own."""
+    rng, x = np.random.default_rng(0), parameter("x", 1, 4, 6, 16)
+    left = conv(rng, x, (4, 4, 3, 3), "conv1")
+    return finish([left, linear(rng, x, (8, 16), "linear1")], [x])
 
 
 GRAPHS: Mapping[str, Callable[[], ov.Model]] = {
@@ -538,7 +545,8 @@ GRAPHS: Mapping[str, Callable[[], ov.Model]] = {
         *(tensor_iterator, loop, branches, string_input, input_to_result, dynamic_sequence),
         *(empty_tensor, infinite_constant, nan_weights, double_precision, half_outputs),
         half_precision_linear,
-        *(mobile_block, cached_attention, depthwise_multiplier, partial_int8),
+        *(mobile_block, cached_attention, depthwise_multiplier),
+        *(average_pools, conv_and_linear),
     )
 }
 """Every graph above by its name."""

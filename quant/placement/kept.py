@@ -22,6 +22,7 @@ from quant.placement.tables import (
     RECURRENT,
     TRANSFORMER_FLOAT,
     WEIGHTED,
+    is_nonnegative,
 )
 from quant.runtime import ov
 
@@ -52,6 +53,7 @@ def kept(graph: Graph, model_type: ModelType | None) -> Kept:
         _double_precision,
         _recurrent_variants,
         _dynamic_ranks,
+        _padded_averages,
         _post_processing,
         _logits,
         _squeeze_excitation,
@@ -148,6 +150,34 @@ def _dynamic_ranks(graph: Graph) -> Iterator[tuple[Op, str]]:
     for op in graph.ops:
         if any(graph.op(tensor).ranks[tensor.port] is None for _, tensor in graph.data_inputs(op)):
             yield op, "the rank of an input is dynamic"
+
+
+def _padded_averages(graph: Graph) -> Iterator[tuple[Op, str]]:
+    """AvgPools that count the zeros of their padding, on tensors that may be negative.
+
+    OpenVINO's CPU plugin (2026.4.1) pads with the integer 0, which is no zero where there is a zero
+    point: -10 dB.
+    """
+    for op in graph.ops:
+        if op.type != "AvgPool" or _is_nonnegative(graph, op.inputs[0]):
+            continue
+        kept = attributes(op)
+        if any((*kept["pads_begin"], *kept["pads_end"])) and not kept["exclude-pad"]:
+            yield op, "averages the zeros of its padding, which need a zero point of zero"
+
+
+def _is_nonnegative(graph: Graph, tensor: Tensor) -> bool:
+    """Whether a tensor is known to hold no negative value, from what is above it."""
+    queue, seen = [tensor.op], set()
+    while queue:
+        op = graph.ops[queue.pop()]
+        if op.index in seen or is_nonnegative(op.type, attributes(op)):
+            continue
+        if op.type not in _MOVING | _POOLS | {"MaxPool"}:
+            return False
+        seen.add(op.index)
+        queue += [source.op for _, source in graph.data_inputs(op)]
+    return True
 
 
 def _post_processing(graph: Graph) -> Iterator[tuple[Op, str]]:

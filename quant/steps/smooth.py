@@ -234,10 +234,10 @@ def _smoothed(
     """
     found: dict[tuple[str, Need], Array] = {}
     for need, value in values.items():
-        if need.tensor != group.tensor:
+        if need.tensor != group.tensor or need.reduction is Reduction.MEAN_SQUARE:
             continue
-        if need.reduction is Reduction.MEAN_SQUARE:
-            continue
+        if need.channel_axis not in (None, group.channel_axis):
+            continue  # of other readers, which take another axis for the channels
         if need.reduction is Reduction.MEAN:
             new = value / scale
         elif need.reduction is Reduction.HISTOGRAM:

@@ -19,6 +19,7 @@ from quant.plan import Status
 from tests import models
 from tests.graphs import GRAPHS, unrolled_lstm
 from tests.quant.results import WIDE, nodes_of, sqnr_db
+from tests.random_graphs import random_model
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -35,7 +36,7 @@ class Case:
     @property
     def is_transformer(self) -> bool:
         """Whether `model_type: transformer` changes its placement in a way of its own."""
-        return self.graph.endswith(("norm", "attention", "linear", "position_bias", "sequence"))
+        return self.graph.endswith(("norm", "attention", "linear", "bias", "sequence"))
 
 
 CASES = [
@@ -122,12 +123,13 @@ CASES = [
         kept={"squeeze": "a gate from pooled values", "excite": "a gate from pooled values"},
     ),
     Case(graph="cached_attention", quantized=("v", "k", "q", "attention", "o")),
-    Case(graph="depthwise_multiplier", quantized=("conv1", "depthwise")),
+    Case(graph="depthwise_multiplier", quantized=("depthwise",)),
     Case(
-        graph="partial_int8",
-        quantized=("conv2",),
-        kept={"conv1": "its weights are compressed already"},
+        graph="average_pools",
+        quantized=("conv1", "conv2", "pool2", "conv3"),
+        kept={"pool1": "averages the zeros of its padding"},
     ),
+    Case(graph="conv_and_linear", quantized=("conv1", "linear1")),
 ]
 
 
@@ -143,6 +145,16 @@ def result_of(graph: str, preset: str, model_type: str | None = None) -> quant.R
         model_type=model_type,
         **WIDE,
     )
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_random_models_stay_close(seed: int) -> None:
+    model = random_model(seed)
+    preset = "performance" if seed % 2 else "mixed"
+    target, given = runner.load_target("cpu"), models.samples(model, 4)
+    result = quant.quantize(model, given, target=target, preset=preset, **WIDE)
+    expected, found = models.evaluate(model, given[0]), models.evaluate(result.model, given[0])
+    assert min(sqnr_db(a, b) for a, b in zip(expected, found, strict=True)) > 20
 
 
 def test_every_graph_has_a_case() -> None:
