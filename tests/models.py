@@ -606,6 +606,117 @@ def concat_then_convs() -> ov.Model:
     return finish([conv(rng, padded, (4, 8, 1, 1), "conv_e", bias=False)], [x])
 
 
+def preprocessing() -> ov.Model:
+    """Pixels less their mean, times a scale -> conv -> relu -> conv."""
+    rng, x = np.random.default_rng(0), parameter("x", 1, 3, 8, 8)
+    mean = constant(np.full((1, 3, 1, 1), 0.3, np.float32), "mean")
+    centred = named(opset.subtract(x, mean), "centred")
+    scale = constant(np.float32([0.5, 1, 2]).reshape(1, 3, 1, 1), "scale")
+    scaled = named(opset.multiply(centred, scale), "scaled")
+    hidden = relu(conv(rng, scaled, (8, 3, 3, 3), "conv1"), "relu1")
+    return finish([conv(rng, hidden, (4, 8, 3, 3), "conv2")], [x])
+
+
+def scale_shift_relu() -> ov.Model:
+    """conv -> a scale and a shift per channel -> relu -> conv."""
+    rng, x = np.random.default_rng(0), parameter("x", 1, 3, 8, 8)
+    first = conv(rng, x, (8, 3, 3, 3), "conv1", bias=False)
+    pooled = _max_pool(first)
+    gamma = constant(rng.uniform(0.5, 2, (1, 8, 1, 1)).astype(np.float32), "gamma")
+    scaled = named(opset.multiply(pooled, gamma), "scaled")
+    hidden = relu(add_bias(rng, scaled, 8, 2, "shift"), "relu1")
+    return finish([conv(rng, hidden, (4, 8, 3, 3), "conv2")], [x])
+
+
+def comparison() -> ov.Model:
+    """The larger of two convolutions, chosen by Greater and Select."""
+    rng, x = np.random.default_rng(0), parameter("x", 1, 3, 8, 8)
+    left, right = _two_branches(rng, x)
+    is_larger = named(opset.greater(left, right), "greater")
+    return finish([named(opset.select(is_larger, left, right), "select")], [x])
+
+
+def square() -> ov.Model:
+    """conv -> a * a -> conv: one tensor on both inputs of an operation."""
+    rng, x = np.random.default_rng(0), parameter("x", 1, 3, 8, 8)
+    first = conv(rng, x, (8, 3, 3, 3), "conv1")
+    squared = named(opset.multiply(first, first), "square")
+    return finish([conv(rng, squared, (4, 8, 3, 3), "conv2")], [x])
+
+
+def scalar_gate() -> ov.Model:
+    """A tensor times the mean of all its values, which has no dimension."""
+    rng, x = np.random.default_rng(0), parameter("x", 1, 3, 8, 8)
+    first = relu(conv(rng, x, (8, 3, 3, 3), "conv1"), "relu1")
+    mean = named(opset.reduce_mean(first, np.array([0, 1, 2, 3]), keep_dims=False), "mean")
+    gated = named(opset.multiply(first, mean), "gated")
+    return finish([conv(rng, gated, (4, 8, 3, 3), "conv2")], [x])
+
+
+def two_embeddings() -> ov.Model:
+    """Rows of two tables -> Concat -> a linear layer."""
+    rng, x = np.random.default_rng(0), parameter("x", 1, 6, kind=np.int64)
+    rows = [
+        named(
+            opset.gather(
+                constant(normal(rng, 10, 8, fan_in=1), f"table{i}"), x, opset.constant(np.int64(0))
+            ),
+            f"embedding{i}",
+        )
+        for i in (1, 2)
+    ]
+    return finish([linear(rng, named(opset.concat(rows, 2), "concat"), (8, 16), "linear")], [x])
+
+
+def depthwise_1d() -> ov.Model:
+    """A depthwise convolution over a sequence between two pointwise ones."""
+    rng, x = np.random.default_rng(0), parameter("x", 1, 3, 16)
+    first = relu(conv(rng, x, (8, 3, 1), "conv1"), "relu1")
+    weights = constant(normal(rng, 8, 1, 1, 3, fan_in=3), "depthwise2/weights")
+    node = named(opset.group_convolution(first, weights, [1], [1], [1], [1]), "depthwise2")
+    second = relu(add_bias(rng, node, 8, 1, "depthwise2"), "relu2")
+    return finish([conv(rng, second, (4, 8, 1), "conv3")], [x])
+
+
+def depthwise_3d() -> ov.Model:
+    """The same over a volume."""
+    rng, x = np.random.default_rng(0), parameter("x", 1, 2, 4, 4, 4)
+    first = relu(conv(rng, x, (4, 2, 1, 1, 1), "conv1"), "relu1")
+    weights = constant(normal(rng, 4, 1, 1, 3, 3, 3, fan_in=27), "depthwise2/weights")
+    ones = [1, 1, 1]
+    node = named(opset.group_convolution(first, weights, ones, ones, ones, ones), "depthwise2")
+    second = relu(add_bias(rng, node, 4, 3, "depthwise2"), "relu2")
+    return finish([conv(rng, second, (4, 4, 1, 1, 1), "conv3")], [x])
+
+
+def sam_positions() -> ov.Model:
+    """Positions -> MatMul -> scale -> Sin and Cos -> Concat, added to a linear layer's result."""
+    rng, x, z = np.random.default_rng(0), parameter("x", 1, 6, 16), parameter("z", 1, 6, 2)
+    angles = named(
+        opset.matmul(z, constant(normal(rng, 2, 8, fan_in=2), "w"), False, False), "angles"
+    )
+    scaled = named(opset.multiply(angles, constant(2 * np.pi, "two_pi")), "scaled")
+    turned = [named(opset.sin(scaled), "sin"), named(opset.cos(scaled), "cos")]
+    both = named(opset.concat(turned, 2), "concat")
+    total = named(opset.add(linear(rng, x, (16, 16), "linear1"), both), "total")
+    return finish([linear(rng, total, (8, 16), "linear2")], [x, z])
+
+
+def pyramid() -> ov.Model:
+    """A tiny detector: a coarse map is enlarged and joined with a finer one; two heads."""
+    rng, x = np.random.default_rng(0), parameter("x", 1, 3, 16, 16)
+    fine = relu(conv(rng, x, (8, 3, 3, 3), "conv1"), "relu1")
+    pooled = named(opset.max_pool(fine, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2]), "pool").output(0)
+    coarse = relu(conv(rng, pooled, (8, 8, 3, 3), "conv2"), "relu2")
+    narrow = relu(conv(rng, coarse, (4, 8, 1, 1), "conv3"), "relu3")
+    sizes, axes = np.array([16, 16], np.int64), np.array([2, 3], np.int64)
+    larger = named(opset.interpolate(narrow, sizes, "nearest", "sizes", axes=axes), "larger")
+    joined = named(opset.concat([larger, fine], 1), "concat")
+    return finish(
+        [conv(rng, coarse, (6, 8, 1, 1), "head1"), conv(rng, joined, (6, 12, 1, 1), "head2")], [x]
+    )
+
+
 BUILDERS: Mapping[str, Callable[[], ov.Model]] = {
     build.__name__: build
     for build in (
@@ -618,6 +729,8 @@ BUILDERS: Mapping[str, Callable[[], ov.Model]] = {
         *(two_inputs, two_outputs, dynamic, transposed_conv, group_transposed_conv, grouped),
         *(conv_1d, conv_3d, integer_input, stateful, top_k, resize, compressed_weights),
         *(rotary, nothing_to_quantize, concat_then_convs),
+        *(preprocessing, scale_shift_relu, comparison, square, scalar_gate, two_embeddings),
+        *(depthwise_1d, depthwise_3d, sam_positions, pyramid),
     )
 }
 """Every model above by its name."""
