@@ -157,13 +157,23 @@ class IgnoredOperation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IgnoredSubgraph:
+    """All operations on ways from one of the operations `inputs` to one of `outputs`, both ends
+    included."""
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ignored:
     """Operations that stay in floating point: by exact name, by regular expression (the whole
-    name), by type."""
+    name), by type, and by what they lie between."""
 
     scope: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
     operations: tuple[IgnoredOperation, ...] = ()
+    subgraphs: tuple[IgnoredSubgraph, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,7 +288,7 @@ def _read_dataclass(kind: type, value: Any, path: KeyPath, report: Any) -> Any:
     read: dict[str, Any] = {}
     for key, item in value.items():
         if key not in known:
-            report((*path, key), f"unknown parameter {key!r}{_nearest(str(key), tuple(known))}")
+            report((*path, key), f"unknown parameter {key!r}{_ours(str(key), tuple(known))}")
             continue
         read[key] = _read(hints[key], item, (*path, key), report)
         _check_bounds(known[key].metadata, read[key], (*path, key), report)
@@ -382,6 +392,51 @@ def _read_plain(kind: Any, value: Any, path: KeyPath, report: Any) -> Any:
     if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
     return report(path, f"found {value!r}, expected {kind.__name__}")
+
+
+SPELLINGS = {
+    "max_drop": "maximal_drop",
+    "subset_size": "stat_subset_size",
+    "num_samples": "stat_subset_size",
+    "ignored_scope": "ignored",
+    "model type": "model_type",
+    "inplace_statistic": "inplace_statistics",
+    "inplase_statistics": "inplace_statistics",
+    "fast_bias_correction": "use_fast_bias",
+    "overflow_fix": "saturation_fix",
+    "smooth_quant": "use_smooth_quant",
+    "shuffle": "shuffle_data",
+    "random_seed": "seed",
+    "max_num_iterations": "max_iter_num",
+    "ranking_subset": "ranking_subset_size",
+    "weights_quantization_params": "weights",
+    "activations_quantization_params": "activations",
+    "activation": "activations",
+    "weight": "weights",
+}
+"""Parameters of steps as NNCF 3.4.0, POT's documents and frequent slips write them, and ours."""
+
+REQUEST_SPELLINGS = {"num_bits": "bits", "range_estimator_params": "range_estimator"}
+SIDE_SPELLINGS = {
+    "statistics_type": "type",
+    "aggregator_type": "aggregator",
+    "quantile_outlier_prob": "outlier_prob",
+}
+IGNORED_SPELLINGS = {"names": "scope", "types": "operations"}
+LAYER_SPELLINGS = {"name": "names", "scope": "names", "operations": "types"}
+_ALL_SPELLINGS = (
+    SPELLINGS,
+    REQUEST_SPELLINGS,
+    SIDE_SPELLINGS,
+    IGNORED_SPELLINGS,
+    LAYER_SPELLINGS,
+)
+
+
+def _ours(name: str, known: tuple[str, ...]) -> str:
+    """Our name for what another tool calls `name`, or the nearest of the known names."""
+    ours = next((t[name] for t in _ALL_SPELLINGS if t.get(name) in known), None)
+    return f"; here it is called {ours!r}" if ours else _nearest(name, known)
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:

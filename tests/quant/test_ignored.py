@@ -9,6 +9,7 @@ import pytest
 
 from quant.errors import ParameterError
 from quant.plan import Status
+from quant.runtime import opset, ov
 from quant.target import Target
 from tests import models
 from tests.quant.results import nodes_of, run, status_of
@@ -32,6 +33,43 @@ def test_ignored_operations_stay_in_floating_point(ignored: dict[str, Any], cpu:
     assert status_of(result)["conv1"] is Status.QUANTIZED
     assert reasons["conv2"] == "ignored by the user"
     assert nodes_of(result.model)["conv2"].input_value(0).get_node().get_type_name() == "Relu"
+
+
+def chain_with_branch() -> ov.Model:
+    """conv1 -> relu1 -> (conv2 -> relu2, conv3) -> add -> conv4."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 3, 8, 8)
+    stem = models.relu(models.conv(rng, x, (8, 3, 1, 1), "conv1"), "relu1")
+    left = models.relu(models.conv(rng, stem, (8, 8, 1, 1), "conv2"), "relu2")
+    right = models.conv(rng, stem, (8, 8, 1, 1), "conv3")
+    both = models.named(opset.add(left, right), "add")
+    return models.finish([models.conv(rng, both, (4, 8, 1, 1), "conv4")], [x])
+
+
+@pytest.mark.parametrize(
+    ("subgraph", "kept"),
+    [
+        ({"inputs": ["relu1"], "outputs": ["add"]}, {"conv2", "conv3", "add"}),
+        ({"inputs": ["conv2"], "outputs": ["add"]}, {"conv2", "add"}),
+        ({"inputs": ["conv2", "conv3"], "outputs": ["relu2", "add"]}, {"conv2", "conv3", "add"}),
+        ({"inputs": ["conv3"], "outputs": ["conv3"]}, {"conv3"}),
+    ],
+    ids=["both ways", "one way", "several ends", "one operation"],
+)
+def test_subgraphs_are_all_ways_between_their_ends(
+    subgraph: dict[str, Any], kept: set[str], cpu: Target
+) -> None:
+    result = run(chain_with_branch(), cpu, ignored={"subgraphs": [subgraph]})
+    reasons = {each.plan.name: each.plan.reason for each in result.operations}
+    ignored = {name for name, reason in reasons.items() if reason == "ignored by the user"}
+    assert ignored & {"conv1", "conv2", "conv3", "conv4", "add"} == kept
+    assert status_of(result)["conv4"] is Status.QUANTIZED
+
+
+def test_what_passes_values_on_is_ignored_alone(cpu: Target) -> None:
+    """Unlike POT, which gave up a Concat's readers too, but not the readers of those."""
+    result = run(models.concat(), cpu, ignored={"scope": ["concat"]})
+    status = status_of(result)
+    assert (status["concat"], status["conv3"]) == (Status.FLOAT, Status.QUANTIZED)
 
 
 def test_ignoring_everything_quantizes_nothing(cpu: Target) -> None:
@@ -58,11 +96,21 @@ def test_ignoring_everything_quantizes_nothing(cpu: Target) -> None:
             " - did you mean 'Convolution'?",
         ),
         (
+            {"subgraphs": [{"inputs": ["conv2"], "outputs": ["conv1"]}]},
+            "ignored.subgraphs.0: nothing lies between them\n"
+            "ignored.subgraphs.0.inputs.0: no way leads to 'conv1'\n"
+            "ignored.subgraphs.0.outputs.0: no way leads from 'conv2'",
+        ),
+        (
+            {"subgraphs": [{"inputs": ["conv1", "conf2"], "outputs": ["conv2"]}]},
+            "ignored.subgraphs.0.inputs.1: no operation is named 'conf2' - did you mean 'conv2'?",
+        ),
+        (
             {"operations": [{"type": "Convolution", "attributes": {"strides": [9, 9]}}]},
             "ignored.operations.0: no Convolution has the attributes {'strides': [9, 9]}",
         ),
     ],
-    ids=["scope", "patterns", "type", "attributes"],
+    ids=["scope", "patterns", "type", "no way", "end", "attributes"],
 )
 def test_ignored_that_matches_nothing(ignored: dict[str, Any], message: str, cpu: Target) -> None:
     with pytest.raises(ParameterError) as caught:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from quant.errors import ParameterError, ParameterProblem
 from quant.parameters import (
@@ -15,6 +18,8 @@ from quant.parameters import (
     FastBiasParameters,
     Ignored,
     IgnoredOperation,
+    IgnoredSubgraph,
+    LayerRequest,
     MinMaxParameters,
     ModelType,
     Overrides,
@@ -26,6 +31,17 @@ from quant.parameters import (
 from quant.scheme import Mode, Preset
 from quant.steps.order import BIAS, FAST_BIAS, MIN_MAX, SMOOTH
 from quant.steps.table import PARAMETERS, SimpleStep, Step, expand
+
+NESTED = (
+    DefaultParameters,
+    Overrides,
+    LayerRequest,
+    Ignored,
+    IgnoredOperation,
+    IgnoredSubgraph,
+    RangeEstimator,
+    SideEstimator,
+)
 
 
 def problems_of(given: Any, kind: type = DefaultParameters) -> list[str]:
@@ -159,6 +175,58 @@ def test_both_sides_by_type_are_the_preset(preset: str) -> None:
 
 def problems_free(given: Any) -> bool:
     return isinstance(read_parameters(DefaultParameters, given), DefaultParameters)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"subset_size": 300}, "subset_size: unknown parameter 'subset_size'; here it is called "),
+        ({"ignored_scope": {}}, "here it is called 'ignored'"),
+        ({"model type": "Transformer"}, "here it is called 'model_type'"),
+        ({"inplace_statistic": True}, "here it is called 'inplace_statistics'"),
+        ({"overflow_fix": "disable"}, "here it is called 'saturation_fix'"),
+        ({"weights": {"num_bits": 8}}, "here it is called 'bits'"),
+        ({"ignored": {"names": ["a"]}}, "here it is called 'scope'"),
+        ({"range_estimator": {"max": {"statistics_type": "max"}}}, "here it is called 'type'"),
+        (
+            {"activations": {"layers": [{"name": ["a"], "names": ["a"], "bits": 8}]}},
+            "here it is called 'names'",
+        ),
+    ],
+    ids=str,
+)
+def test_other_tools_spellings_name_ours(given: Any, expected: str) -> None:
+    assert expected in problems_of(given)[0]
+
+
+names = st.sampled_from(
+    [f.name for kind in NESTED for f in dataclasses.fields(kind)] + ["subset_size", "", "0"]
+)
+leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["mixed", "mse", "symmetric", "quantile", "max", "min", ""])
+)
+values = st.recursive(
+    leaves,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(values | st.dictionaries(names, values, max_size=5))
+def test_anything_gives_parameters_or_an_error(value: Any) -> None:
+    """Also where nested keys are ours and their values are not."""
+    assert all(read_or_problems(kind, value) for kind in PARAMETERS.values())
+
+
+def read_or_problems(kind: type, value: Any) -> Any:
+    try:
+        return read_parameters(kind, value)
+    except ParameterError as error:
+        return str(error)
 
 
 def test_not_a_number_is_out_of_bounds() -> None:

@@ -5,6 +5,7 @@ Source: POT 2023.0 `range_estimator` (pot.md 1.5), seed 002.
 
 from __future__ import annotations
 
+from quant.parameters import LAYER_SPELLINGS, REQUEST_SPELLINGS, SIDE_SPELLINGS
 from runner.recipe.schemas.values import NUMBER, TEXTS, Rules
 
 AGGREGATORS = [
@@ -20,11 +21,6 @@ EITHER = ["abs_max", "quantile", "abs_quantile", "mse", "histogram"]
 TYPES = {"min": ["min", *EITHER], "max": ["max", *EITHER]}
 PRESETS = ["default", "quantile", "mse", "histogram"]
 
-SPELLINGS = {
-    "statistics_type": "type",
-    "aggregator_type": "aggregator",
-    "quantile_outlier_prob": "outlier_prob",
-}
 PER_CHANNEL = "write `granularity: perchannel` or `granularity: pertensor`"
 
 
@@ -34,10 +30,12 @@ def _border(types: list[str], *, of_weights: bool) -> Rules:
         "outlier_prob": {"type": "number", "min": 0, "max": 0.5, "forbidden": [0, 0.5]},
         "clipping_value": NUMBER,
     }
-    about = {"spellings": SPELLINGS, "advice": {}}
+    granularity = {"granularity": "the scheme's granularity holds; write it beside range_estimator"}
+    about = {"spellings": SIDE_SPELLINGS, "advice": granularity}
     if of_weights:
         about["advice"] = {
-            "aggregator": "weights have no aggregator: they are one tensor, not a set of samples"
+            **granularity,
+            "aggregator": "weights have no aggregator: they are one tensor, not a set of samples",
         }
     else:
         fields["aggregator"] = {"type": "string", "allowed": AGGREGATORS}
@@ -73,10 +71,10 @@ def _request(*, of_weights: bool) -> dict[str, Rules]:
 def _scheme(*, of_weights: bool) -> Rules:
     request = _request(of_weights=of_weights)
     about = {
-        "spellings": {"num_bits": "bits", "range_estimator_params": "range_estimator"},
+        "spellings": REQUEST_SPELLINGS,
         "advice": {"per_channel": PER_CHANNEL, "signedness_to_force": "set level_low instead"},
     }
-    named = {**about["spellings"], "name": "names", "scope": "names", "operations": "types"}
+    named = {**REQUEST_SPELLINGS, **LAYER_SPELLINGS}
     layer: Rules = {
         "type": "dict",
         "schema": {"names": TEXTS, "patterns": TEXTS, "types": TEXTS, **request},

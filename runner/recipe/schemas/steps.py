@@ -1,11 +1,12 @@
 """Steps, and the parameters of each algorithm.
 
-Parameters keep POT's names; `SPELLINGS` knows those of NNCF and of POT's documents. Source: POT
-2023.0 algorithm parameters (pot.md 1.5), NNCF 3.4 quantize parameters.
+Parameters keep POT's names; `quant.parameters` knows those of NNCF and of POT's documents.
+Source: POT 2023.0 algorithm parameters (pot.md 1.5), NNCF 3.4 quantize parameters.
 """
 
 from __future__ import annotations
 
+from quant.parameters import IGNORED_SPELLINGS, SPELLINGS
 from runner.recipe.schemas.estimators import ACTIVATIONS, WEIGHTS
 from runner.recipe.schemas.values import (
     COUNT,
@@ -21,26 +22,6 @@ from runner.recipe.schemas.values import (
 
 SCHEME_ADVICE = "write it under `weights` or `activations`"
 
-SPELLINGS = {
-    "max_drop": "maximal_drop",
-    "subset_size": "stat_subset_size",
-    "num_samples": "stat_subset_size",
-    "ignored_scope": "ignored",
-    "model type": "model_type",
-    "inplace_statistic": "inplace_statistics",
-    "inplase_statistics": "inplace_statistics",
-    "fast_bias_correction": "use_fast_bias",
-    "overflow_fix": "saturation_fix",
-    "smooth_quant": "use_smooth_quant",
-    "shuffle": "shuffle_data",
-    "random_seed": "seed",
-    "max_num_iterations": "max_iter_num",
-    "ranking_subset": "ranking_subset_size",
-    "weights_quantization_params": "weights",
-    "activations_quantization_params": "activations",
-    "activation": "activations",
-    "weight": "weights",
-}
 ADVICE = {
     "target_device": "write `targets` at the top level of the recipe",
     "targets": "write `targets` at the top level of the recipe",
@@ -103,10 +84,20 @@ IGNORED: Rules = {
             },
             "meta": {"hint": "write a list, as in operations: [{type: Add}]"},
         },
+        "subgraphs": {
+            "type": "list",
+            "schema": {
+                "type": "dict",
+                "schema": {
+                    "inputs": {**TEXTS, "required": True, "minlength": 1},
+                    "outputs": {**TEXTS, "required": True, "minlength": 1},
+                },
+            },
+            "meta": {"hint": "write a list, as in subgraphs: [{inputs: [a], outputs: [b]}]"},
+        },
     },
     "meta": {
-        "spellings": {"names": "scope", "types": "operations"},
-        "later": {"subgraphs": "name the operations under `scope` or `patterns`"},
+        "spellings": IGNORED_SPELLINGS,
         "advice": {
             "skip_model": "a recipe holds one model; leave this out",
             "validate": "names that match nothing are always an error; leave this out",
