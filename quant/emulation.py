@@ -38,6 +38,17 @@ def fake_quantize(source: ov.Output, levels: Levels, stretch: Stretch = 1) -> ov
     return opset.fake_quantize(source, *ends, low, high, levels.levels)
 
 
+def bounded(node: ov.Node) -> tuple[ov.Output, ov.Output, ov.Output]:
+    """What the last operation of a quantizer made here bounds, and the ends of its range."""
+    while node.get_type_name() not in ("FakeQuantize", "Clamp"):
+        node = node.input_value(0).get_node()
+    if node.get_type_name() == "FakeQuantize":
+        return node.input_value(0), node.input_value(1), node.input_value(2)
+    ends = (np.float32(node.get_attributes()[key]) for key in ("min", "max"))
+    low, high = (opset.constant(end).output(0) for end in ends)
+    return node.input_value(0), low, high
+
+
 def _spelled_out(source: ov.Output, levels: Levels, stretch: Stretch) -> ov.Node:
     """Clamp(Round(x / (scale * stretch) + zero point)) - zero point, times scale, in f32."""
     zero = levels.zero_point.astype(np.float32)

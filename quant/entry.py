@@ -18,8 +18,10 @@ from quant.load import load_model
 from quant.plan import (
     MinMaxPlan,
     OperationPlan,
+    OverflowPlan,
     QuantPlan,
     Status,
+    StepPlan,
 )
 from quant.runtime import ov
 from quant.statistics.collect import collect_needs
@@ -122,15 +124,21 @@ def resolve(model: ov.Model, steps: Sequence[Step], target: Target) -> QuantPlan
     found, operations = min_max.quantization(
         graph, quantizing.parameters, target, quantizing.index, smoothed
     )
-    plans = tuple(STEPS[step.use].plan(graph, step.parameters, found) for step in simple)
+    planned = [(step, STEPS[step.use].plan(graph, step.parameters, found)) for step in simple]
+    planned = [each for each in planned if steps[each[0].index].use != DEFAULT or _acts(each[1])]
     return QuantPlan(
         target=target.name,
-        step_names=tuple(step.use for step in simple),
-        steps=plans,
+        step_names=tuple(step.use for step, _ in planned),
+        steps=tuple(plan for _, plan in planned),
         operations=operations,
         warnings=(*_warnings(operations), *attention_advice(graph, quantizing.parameters)),
         model=model,
     )
+
+
+def _acts(plan: StepPlan) -> bool:
+    """Whether a part of a composite step has anything to do on this target."""
+    return not isinstance(plan, OverflowPlan) or bool(plan.sites)
 
 
 def _warnings(operations: tuple[OperationPlan, ...]) -> tuple[str, ...]:

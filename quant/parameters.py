@@ -209,6 +209,15 @@ class FastBiasParameters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OverflowParameters:
+    """Parameters of OverflowCorrection."""
+
+    stat_subset_size: int | None = field(default=None, metadata=_COUNT)
+    shuffle_data: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BiasParameters(FastBiasParameters):
     """Parameters of BiasCorrection; a fifth of `stat_subset_size` is inferred again.
 

@@ -137,6 +137,25 @@ class FastBiasPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OverflowSite:
+    """An operation whose integer sums may overflow: its quantizers by name, and its result with
+    the bias."""
+
+    operation: str
+    weights: str
+    inputs: tuple[str, ...]
+    output: TensorRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverflowPlan:
+    """What OverflowCorrection will look at."""
+
+    subset: Subset
+    sites: tuple[OverflowSite, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BiasPlan:
     """What BiasCorrection will correct: the sites of a stage in one pass, stage after stage.
 
@@ -174,7 +193,7 @@ class SmoothPlan:
     groups: tuple[SmoothGroup, ...]
 
 
-StepPlan = SmoothPlan | MinMaxPlan | FastBiasPlan | BiasPlan
+StepPlan = SmoothPlan | MinMaxPlan | FastBiasPlan | BiasPlan | OverflowPlan
 
 
 class Status(StrEnum):

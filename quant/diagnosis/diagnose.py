@@ -13,6 +13,7 @@ import numpy as np
 from quant.diagnosis.observers import OBSERVERS, Key, Measure, Probe
 from quant.diagnosis.pair import Pair, pair
 from quant.entry import OperationResult, Result
+from quant.fold import forbid_dynamic_quantization
 from quant.plan import Status, Subset
 from quant.runtime import opset, ov
 from quant.statistics.passes import Array, Samples, infer
@@ -130,6 +131,7 @@ def _means(
     model = ov.Model(
         [opset.result(vector)], list(joined.sinks), list(joined.parameters), "diagnosis"
     )
+    forbid_dynamic_quantization(model)
     total = np.zeros(len(placed))
 
     def add(_: int, __: tuple[bool, ...], outputs: list[Array]) -> None:

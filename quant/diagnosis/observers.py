@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from quant.diagnosis.pair import Pair
+from quant.emulation import bounded
 from quant.entry import Result
 from quant.plan import Status
 from quant.runtime import opset, ov
@@ -74,9 +75,11 @@ def output_noise(pair: Pair, result: Result) -> Iterator[Probe]:
 
 
 def clipped(pair: Pair, result: Result) -> Iterator[Probe]:
-    """The share of values outside the range of every quantizer of activations."""
+    """The share of values outside the range of every quantizer of activations in the model."""
     for name in dict.fromkeys(name for each in result.operations for name in each.ranges):
-        x, low, high = (pair.quantized[name].input_value(i) for i in range(3))
+        if name not in pair.quantized:
+            continue
+        x, low, high = bounded(pair.quantized[name])
         outside = opset.logical_or(opset.less(x, low), opset.greater(x, high))
         share = opset.select(outside, np.float32(1), np.float32(0))
         yield _probe(Key(Measure.CLIPPED, name), share.output(0))

@@ -249,10 +249,11 @@ def _has_asymmetric(setting: _Setting, op: Op) -> bool:
 
 
 def _served(graph: Graph, site: Site) -> tuple[str, ...]:
-    """The operations that read a quantizer; the one above it where none does so in integers."""
-    names = [graph.op(reader.port).name for reader in site.readers]
-    if not names and site.producer is not None:
-        names = [graph.ops[site.producer].name]
+    """The operations that read a quantizer; the one above it where only the model's end does."""
+    ops = [graph.op(reader.port) for reader in site.readers]
+    names = [op.name for op in ops if op.type not in _SKIPPED]
+    if not names:
+        names = [graph.ops[site.tensor.op if site.producer is None else site.producer].name]
     return tuple(dict.fromkeys(names))
 
 

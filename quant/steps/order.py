@@ -12,8 +12,9 @@ SMOOTH = "SmoothQuant"
 MIN_MAX = "MinMaxQuantization"
 FAST_BIAS = "FastBiasCorrection"
 BIAS = "BiasCorrection"
+OVERFLOW = "OverflowCorrection"
 
-ORDER = (SMOOTH, MIN_MAX, FAST_BIAS, BIAS)
+ORDER = (SMOOTH, MIN_MAX, FAST_BIAS, BIAS, OVERFLOW)
 """Every step that is no composite, in the order in which they work on each other's results."""
 
 _QUANTIZING = (MIN_MAX, DEFAULT)

@@ -16,13 +16,14 @@ from quant.parameters import (
     FastBiasParameters,
     MinMaxParameters,
     ModelType,
+    OverflowParameters,
     SmoothParameters,
     read_parameters,
 )
 from quant.plan import MinMaxPlan, StepPlan
 from quant.statistics.need import Need, Statistics
-from quant.steps import bias_correction, fast_bias, min_max, smooth
-from quant.steps.order import BIAS, DEFAULT, FAST_BIAS, MIN_MAX, SMOOTH, order_fault
+from quant.steps import bias_correction, fast_bias, min_max, overflow, smooth
+from quant.steps.order import BIAS, DEFAULT, FAST_BIAS, MIN_MAX, OVERFLOW, SMOOTH, order_fault
 from quant.work import Work
 
 
@@ -64,6 +65,12 @@ STEPS: Mapping[str, OnStatistics | Inferring] = {
     BIAS: Inferring(
         parameters=BiasParameters, plan=bias_correction.plan, refine=bias_correction.refine
     ),
+    OVERFLOW: OnStatistics(
+        parameters=OverflowParameters,
+        plan=overflow.plan,
+        needs=overflow.needs,
+        apply=overflow.apply,
+    ),
 }
 """Every step that is no composite."""
 
@@ -79,8 +86,10 @@ PARTS: Mapping[str, Callable[[DefaultParameters], bool]] = {
     MIN_MAX: lambda _: True,
     FAST_BIAS: lambda whole: whole.use_fast_bias,
     BIAS: lambda whole: not whole.use_fast_bias,
+    OVERFLOW: lambda _: True,
 }
-"""The parts of DefaultQuantization, in order, and when each is there."""
+"""The parts of DefaultQuantization, in order, and when each is there; OverflowCorrection only where
+it finds weights of more than 8 bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -184,3 +184,19 @@ def _arithmetic(node: ov.Node) -> ov.Node:
     x = opset.divide(opset.subtract(node.input_value(0), first), scale)
     x = opset.clamp(opset.round(x, "half_to_even"), 0, steps)
     return opset.add(opset.multiply(x, out_scale), shift)
+
+
+def test_diagnosis_knows_every_width() -> None:
+    """Clipping is counted where there is a grid, and the noise is that of the arithmetic: 8 x 16
+    bits, not 8 x 8."""
+    model = models.matmul()
+    given = models.samples(model)
+    result = quant.quantize(model, given, target=runner.load_target("gna"))
+    found = quant.diagnose(result, given)
+    expected = outputs(model, given)
+    assert found.outputs[0].sqnr_db == pytest.approx(
+        sqnr_db(expected, outputs(result.model, given)), abs=0.1
+    )
+    clipped = {name: share for layer in found.layers for name, share in layer.clipped.items()}
+    assert clipped == dict.fromkeys(clipped, 0)
+    assert len(clipped) == result.fake_quantize_count > 0

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import runner
 from quant.errors import ParameterError
 from quant.plan import Status
 from quant.scheme import Granularity, Mode, Preset, Scheme
@@ -122,3 +123,27 @@ def test_an_operation_that_the_target_does_not_list_stays_in_floating_point() ->
     reasons = {each.plan.name: each.plan.reason for each in result.operations}
     assert status_of(result)["linear"] is Status.QUANTIZED
     assert reasons["conv1"] == "the target 'small' has no integer Convolution"
+
+
+@pytest.mark.parametrize(
+    ("target", "parameters", "message"),
+    [
+        ("gna", {"weights": {"bits": 4}}, "'gna' can't run weights of Convolution 'conv1'"),
+        ("gna", {"activations": {"mode": "asymmetric"}}, "with mode asymmetric"),
+        ("gna3", {"weights": {"bits": 4}}, "it can run: int8 symmetric pertensor"),
+        ("vpu", {"weights": {"bits": 16}}, "int4 symmetric perchannel"),
+        ("npu", {"activations": {"mode": "symmetric", "bits": 8}}, "with bits 8, mode symmetric"),
+        ("gpu", {"weights": {"granularity": "pertensor"}}, "with granularity pertensor"),
+        ("cpu", {"weights": {"bits": 3}}, "with bits 3"),
+        ("cpu", {"weights": {"level_low": -200, "level_high": 200}}, "level_low -200"),
+    ],
+)
+def test_what_a_target_can_t_run_is_named_with_what_it_can(
+    target: str, parameters: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ParameterError) as raised:
+        run(models.conv_relu_conv(), runner.load_target(target), **parameters)
+    problem = raised.value.problems[0]
+    assert problem.path == (next(iter(parameters)),)
+    assert message in str(problem)
+    assert "it can run: " in problem.hint

@@ -33,15 +33,23 @@ def apply_file(
     recipe: Path, preset: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> tuple[int, dict[str, Any]]:
     """As `apply`, for a recipe anywhere."""
+    code, reports = apply_all(recipe, folder, capsys, "--var", f"preset={preset}")
+    return code, reports[0]
+
+
+def apply_all(
+    recipe: Path, folder: Path, capsys: pytest.CaptureFixture[str], *options: str
+) -> tuple[int, list[dict[str, Any]]]:
+    """Exit code and the reports of all targets, without timing, run in `folder`."""
     here = Path.cwd()
     os.chdir(folder)
     try:
-        code = main(["apply", str(recipe), "--var", f"preset={preset}", "--no-benchmark", "--json"])
+        code = main(["apply", str(recipe), *options, "--no-benchmark", "--json"])
     finally:
         os.chdir(here)
     document = json.loads(capsys.readouterr().out)
     assert document["errors"] == []
-    return code, document["reports"][0]
+    return code, document["reports"]
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -52,6 +60,19 @@ def test_drop_stays_within_half_a_point(
     code, report = apply(name, preset, tmp_path, capsys)
     assert report["metrics"]["accuracy"]["drop"] <= 0.005
     assert [check["status"] for check in report["checks"]] == ["pass"]
+    assert code == 0
+
+
+def test_five_targets_in_one_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Accuracy only: none of them has a device here."""
+    code, reports = apply_all(RECIPES / "fsdd_tdnn_targets.yaml", tmp_path, capsys)
+    assert [report["target"] for report in reports] == ["gna", "gna3", "vpu", "npu", "gpu"]
+    for report in reports:
+        assert report["emulated"]
+        assert "performance" not in report
+        assert report["metrics"]["accuracy"]["drop"] <= 0.01
+        assert report["quantization"]["quantized"] >= 6
+        assert report["size"]["ratio"] < 0.6
     assert code == 0
 
 

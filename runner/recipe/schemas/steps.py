@@ -142,6 +142,7 @@ PARAMETERS = {
     "SmoothQuant": SMOOTH,
     "MinMaxQuantization": MIN_MAX,
     "FastBiasCorrection": FAST_BIAS,
+    "OverflowCorrection": STATISTICS,
     "BiasCorrection": BIAS,
 }
 

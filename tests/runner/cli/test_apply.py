@@ -141,11 +141,29 @@ def test_nothing_selected(tiny: Path, call: Any, targets: Sequence[str]) -> None
         assert "nothing selected" in err
 
 
-def test_emulated(tiny: Path, call: Any) -> None:
-    recipe = write_recipe(tiny, targets="npu", benchmark=FAST)
+MY_DEVICE = """\
+hardware: 1
+name: my_device
+runtime: {device: null, emulate_on: CPU}
+schemes:
+  a: {bits: 16, mode: symmetric, granularity: pertensor}
+  w: {bits: 4, mode: symmetric, granularity: perchannel}
+operations:
+  - {op: [Convolution, MatMul], activations: a, weights: w}
+"""
+
+
+@pytest.mark.parametrize("target", ["gna", "gna3", "vpu", "npu", "gpu", "./my_device.yaml"])
+def test_emulated(target: str, tiny: Path, call: Any) -> None:
+    (tiny / "my_device.yaml").write_text(MY_DEVICE)
+    recipe = write_recipe(tiny, targets=target, benchmark=FAST)
     code, out, err = call("apply", recipe)
     assert code == 0
-    assert "tiny -> npu (emulated on CPU)" in out
+    name = Path(target).stem
+    report = json.loads((tiny / "out" / Path(target).name / "report.json").read_text())
+    assert (report["emulated"], "performance" in report) == (True, False)
+    assert report["quantization"]["quantized"] > 0
+    assert f"tiny -> {name} (emulated on CPU)" in out
     assert "throughput" not in out
     assert "its speed is not measured" in err
     assert call("apply", recipe, "--require-device")[0] == 4
