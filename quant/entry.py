@@ -14,7 +14,8 @@ from quant.errors import SamplesError
 from quant.fold import fold
 from quant.graph import view
 from quant.inference import Inference, count
-from quant.load import load_model
+from quant.isa import saturates
+from quant.load import has_compressed_weights, load_model
 from quant.plan import (
     MinMaxPlan,
     OperationPlan,
@@ -131,7 +132,11 @@ def resolve(model: ov.Model, steps: Sequence[Step], target: Target) -> QuantPlan
         step_names=tuple(step.use for step, _ in planned),
         steps=tuple(plan for _, plan in planned),
         operations=operations,
-        warnings=(*_warnings(operations), *attention_advice(graph, quantizing.parameters)),
+        warnings=(
+            *_warnings(operations),
+            *_advice_on_input(model, target),
+            *attention_advice(graph, quantizing.parameters),
+        ),
         model=model,
     )
 
@@ -147,6 +152,21 @@ def _warnings(operations: tuple[OperationPlan, ...]) -> tuple[str, ...]:
     return (
         "nothing in this model can be quantized for this target: the result is the model itself",
     )
+
+
+def _advice_on_input(model: ov.Model, target: Target) -> Iterable[str]:
+    """What a model or a machine that is not the best to start from costs."""
+    if has_compressed_weights(model):
+        yield (
+            "the model's weights were compressed to 16 bits before: more layers may have to be "
+            "reverted for the same drop; start from the FP32 model "
+            "(ov.save_model(model, path, compress_to_fp16=False))"
+        )
+    if target.device != "CPU" and saturates():
+        yield (
+            f"this CPU has no VNNI, so 8-bit arithmetic saturates here; quantize for "
+            f"{target.name!r} on a CPU with VNNI (AVX-512, AVX-VNNI or AMX)"
+        )
 
 
 def collect(plan: QuantPlan, samples: Samples, *, progress: Progress | None = None) -> Statistics:

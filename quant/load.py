@@ -8,14 +8,21 @@ every operation has a name that is unique and the same on every load.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from quant.directions import split_directions
 from quant.errors import LoadError, telling_line
-from quant.runtime import CONVERSION_ERRORS, apply_moc_transformations, core, opset, ov
+from quant.runtime import (
+    CONVERSION_ERRORS,
+    FrontEndManager,
+    apply_moc_transformations,
+    core,
+    opset,
+    ov,
+)
 
 
 def load_model(
@@ -37,12 +44,23 @@ def load_model(
     given, made_up = _names(source, model)
     if inputs:
         _reshape(model, inputs)
-    _decompress_constants(model)
+    is_compressed = _decompress_constants(model)
     apply_moc_transformations(model, cf=True)
     split_directions(model)
     _refuse_quantized(model)
     _name_operations(model, given, made_up, range(born, _counter()))
+    if is_compressed:
+        model.set_rt_info("FP16", _COMPRESSED)
     return model
+
+
+_COMPRESSED = ["quantization", "weights_before"]
+"""Where a normalized model says that its weights were compressed."""
+
+
+def has_compressed_weights(model: ov.Model) -> bool:
+    """Whether `load_model` found the model's weights in f16 or bf16."""
+    return bool(model.has_rt_info(_COMPRESSED))
 
 
 def _read(path: Path) -> ov.Model:
@@ -50,10 +68,29 @@ def _read(path: Path) -> ov.Model:
         message = f"{path}: no such file"
         raise LoadError(message)
     try:
-        return core().read_model(path) if path.suffix == ".xml" else ov.convert_model(path)
+        return _READERS.get(path.suffix, ov.convert_model)(path)
     except CONVERSION_ERRORS as error:
         message = f"{path}: OpenVINO can't read this model: {telling_line(str(error))}"
         raise LoadError(message) from error
+
+
+def _reader(framework: str) -> Callable[[Path], ov.Model]:
+    """Reads files of one framework; without a choice every frontend tries, and says so."""
+
+    def read(path: Path) -> ov.Model:
+        frontend = FrontEndManager().load_by_framework(framework)
+        return frontend.convert(frontend.load(str(path)))
+
+    return read
+
+
+_READERS: Mapping[str, Callable[[Path], ov.Model]] = {
+    ".xml": lambda path: core().read_model(path),
+    ".onnx": _reader("onnx"),
+    ".tflite": _reader("tflite"),
+    ".pdmodel": _reader("paddle"),
+}
+"""How files are read, by suffix; all others by OpenVINO's converter."""
 
 
 def _reshape(model: ov.Model, inputs: Mapping[str, Sequence[int]]) -> None:
@@ -71,8 +108,9 @@ def _reshape(model: ov.Model, inputs: Mapping[str, Sequence[int]]) -> None:
         raise LoadError(message) from error
 
 
-def _decompress_constants(model: ov.Model) -> None:
-    """Turns f16 and bf16 constants behind a Convert to f32 into f32 constants."""
+def _decompress_constants(model: ov.Model) -> bool:
+    """Turns f16 and bf16 constants behind a Convert to f32 into f32 ones; whether it found any."""
+    is_found = False
     for node in model.get_ordered_ops():
         if node.get_type_name() != "Convert" or node.get_element_type() != ov.Type.f32:
             continue
@@ -85,6 +123,8 @@ def _decompress_constants(model: ov.Model) -> None:
         constant = opset.constant(source.get_data(dtype=np.float32))
         constant.set_friendly_name(source.get_friendly_name())
         node.output(0).replace(constant.output(0))
+        is_found = True
+    return is_found
 
 
 def _refuse_quantized(model: ov.Model) -> None:

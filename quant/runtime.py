@@ -16,6 +16,14 @@ if "openvino" not in sys.modules:
 import openvino as ov
 import openvino.opset13 as opset
 from openvino._offline_transformations import apply_moc_transformations
+from openvino.frontend import (
+    FrontEndManager,
+    GeneralFailure,
+    InitializationFailure,
+    NotImplementedFailure,
+    OpConversionFailure,
+    OpValidationFailure,
+)
 from openvino.tools.ovc.error import Error as ConversionError
 
 F32: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32"}
@@ -29,6 +37,11 @@ CONVERSION_ERRORS = (
     OSError,
     AttributeError,
     SystemExit,
+    GeneralFailure,
+    InitializationFailure,
+    NotImplementedFailure,
+    OpConversionFailure,
+    OpValidationFailure,
 )
 """What OpenVINO's readers and converters raise on files that they can't read."""
 
@@ -43,4 +56,12 @@ def core() -> ov.Core:
     return _core
 
 
-__all__ = ["CONVERSION_ERRORS", "F32", "apply_moc_transformations", "core", "opset", "ov"]
+__all__ = [
+    "CONVERSION_ERRORS",
+    "F32",
+    "FrontEndManager",
+    "apply_moc_transformations",
+    "core",
+    "opset",
+    "ov",
+]

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 from quant.errors import LoadError
-from quant.load import load_model
+from quant.load import has_compressed_weights, load_model
 from quant.runtime import opset, ov
-from tests import models
+from tests import graphs, models
+
+TINY_ONNX = Path(__file__).parent / "files" / "tiny.onnx"
+"""How it was made: README.md beside it."""
 
 
 def names_of(model: ov.Model) -> list[str]:
@@ -122,3 +125,25 @@ def test_a_corrupt_file(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"\x00nothing that could be read")
     with pytest.raises(LoadError, match=f"{name}: OpenVINO can't read this model: ."):
         load_model(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["corrupt.onnx", "corrupt.tflite"])
+def test_a_corrupt_file_is_read_by_its_own_frontend_alone(
+    tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_bytes(b"\x00nothing that could be read")
+    with pytest.raises(LoadError):
+        load_model(tmp_path / name)
+    assert capfd.readouterr().err == ""
+
+
+def test_an_onnx_file() -> None:
+    found = types_of(load_model(TINY_ONNX))
+    assert {"Convolution", "GroupConvolution", "MatMul"} <= found
+    assert "BatchNormInference" not in found
+
+
+def test_16_bit_weights_are_remembered() -> None:
+    assert has_compressed_weights(load_model(models.f16_weights()))
+    assert has_compressed_weights(load_model(graphs.bf16_weights()))
+    assert not has_compressed_weights(load_model(models.residual()))

@@ -212,3 +212,36 @@ def test_tensors_of_dynamic_rank_stay_in_floating_point(cpu: Target) -> None:
     given = [np.ones((2, 4), np.float32)]
     result = quant.quantize(models.finish([linear], [x]), given, target=cpu)
     assert status_of(result)["linear"] is Status.FLOAT
+
+
+@pytest.mark.parametrize("preset", ["performance", "mixed"])
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("tiny.onnx", (2, 3, 8, 8)), ("tiny.pb", (1, 8, 8, 3)), ("tiny.tflite", (1, 8, 8, 3))],
+)
+def test_a_file_of_another_framework(
+    cpu: Target, name: str, shape: tuple[int, ...], preset: str
+) -> None:
+    path = Path(__file__).parent / "files" / name
+    rng = np.random.default_rng(0)
+    given = [rng.standard_normal(shape).astype(np.float32) for _ in range(8)]
+    result = quant.quantize(path, given, target=cpu, preset=preset, **WIDE)
+    expected = models.evaluate(quant.load_model(path), [given[0]])[0]
+    assert sqnr_db(expected, models.evaluate(result.model, [given[0]])[0]) > 30
+    assert sum(each is Status.QUANTIZED for each in status_of(result).values()) == 5
+
+
+def test_weights_that_were_compressed_are_a_warning() -> None:
+    found = quantized("f16_weights").warnings
+    assert len(found) == 1
+    assert "compress_to_fp16=False" in found[0]
+
+
+@pytest.mark.parametrize(("name", "count"), [("cpu", 0), ("gpu", 1)])
+def test_a_cpu_that_saturates_is_a_warning_for_other_targets(
+    monkeypatch: pytest.MonkeyPatch, name: str, count: int
+) -> None:
+    monkeypatch.setattr("quant.entry.saturates", lambda: True)
+    step = quant.Step(use="DefaultQuantization", parameters={})
+    plan = quant.resolve(quant.load_model(models.residual()), [step], runner.load_target(name))
+    assert sum("has no VNNI" in warning for warning in plan.warnings) == count
