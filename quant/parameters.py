@@ -303,6 +303,8 @@ def _read_dataclass(kind: type, value: Any, path: KeyPath, report: Any) -> Any:
         _check_bounds(known[key].metadata, read[key], (*path, key), report)
     if issubclass(kind, Request):
         _check_request(kind, value, path, report)
+    if issubclass(kind, MinMaxParameters):
+        _check_weights(read.get("weights"), (*path, "weights"), report)
     if kind is RangeEstimator:
         for keys, fault in range_faults({**value, **_plain(read)}):
             report((*path, *keys), fault)
@@ -329,6 +331,20 @@ def _check_request(
             report(path, "it names no layers; add names, patterns or types")
         if not any(given.get(key) is not None for key in REQUEST_KEYS):
             report(path, f"it asks for nothing; add one of {', '.join(REQUEST_KEYS)}")
+
+
+def _check_weights(weights: Overrides | None, path: KeyPath, report: Any) -> None:
+    """Weights are one tensor, so that there is nothing to aggregate."""
+    if weights is None:
+        return
+    layers = [((*path, "layers", i), each) for i, each in enumerate(weights.layers or ())]
+    for at, request in ((path, weights), *layers):
+        found = request.range_estimator if request is not None else None
+        for side in ("min", "max") if found is not None else ():
+            own = getattr(found, side)
+            if own is not None and own.aggregator is not None:
+                text = "weights have no aggregator: they are one tensor, not a set of samples"
+                report((*at, "range_estimator", side, "aggregator"), text)
 
 
 def range_faults(given: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:

@@ -166,6 +166,16 @@ def test_what_does_not_go_together_in_a_range_estimator(given: Any, expected: st
     assert found == [f"activations.range_estimator{expected}"]
 
 
+def test_weights_have_no_aggregator() -> None:
+    estimator = {"range_estimator": {"max": {"aggregator": "mean"}}}
+    layer = {"names": ["a"], **estimator}
+    text = "weights have no aggregator: they are one tensor, not a set of samples"
+    assert problems_of({"weights": {**estimator, "layers": [layer]}}) == [
+        f"weights.range_estimator.max.aggregator: {text}",
+        f"weights.layers.0.range_estimator.max.aggregator: {text}",
+    ]
+
+
 @pytest.mark.parametrize("preset", ["mse", "histogram"])
 def test_both_sides_by_type_are_the_preset(preset: str) -> None:
     sides = {"min": {"type": preset}, "max": {"type": preset, "clipping_value": 6}}
