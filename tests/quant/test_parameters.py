@@ -22,6 +22,7 @@ from quant.parameters import (
     LayerRequest,
     MinMaxParameters,
     ModelType,
+    OverflowParameters,
     Overrides,
     RangeEstimator,
     SideEstimator,
@@ -29,7 +30,7 @@ from quant.parameters import (
     read_parameters,
 )
 from quant.scheme import Mode, Preset
-from quant.steps.order import BIAS, FAST_BIAS, MIN_MAX, SMOOTH
+from quant.steps.order import BIAS, FAST_BIAS, MIN_MAX, OVERFLOW, SMOOTH
 from quant.steps.table import PARAMETERS, SimpleStep, Step, expand
 
 NESTED = (
@@ -279,15 +280,16 @@ def test_default_quantization_expands() -> None:
     assert expand((Step(use="DefaultQuantization", parameters=given),)) == (
         SimpleStep(index=0, use=MIN_MAX, parameters=minimum),
         SimpleStep(index=0, use=FAST_BIAS, parameters=bias),
+        SimpleStep(index=0, use=OVERFLOW, parameters=OverflowParameters(stat_subset_size=5)),
     )
 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, [MIN_MAX, FAST_BIAS]),
-        ({"model_type": "transformer"}, [SMOOTH, MIN_MAX, FAST_BIAS]),
-        ({"model_type": "transformer", "use_smooth_quant": False}, [MIN_MAX, FAST_BIAS]),
+        ({}, [MIN_MAX, FAST_BIAS, OVERFLOW]),
+        ({"model_type": "transformer"}, [SMOOTH, MIN_MAX, FAST_BIAS, OVERFLOW]),
+        ({"model_type": "transformer", "use_smooth_quant": False}, [MIN_MAX, FAST_BIAS, OVERFLOW]),
     ],
     ids=str,
 )
@@ -305,7 +307,7 @@ def test_parts_of_default_quantization(given: dict[str, Any], expected: list[str
         (("MinMaxQuantization", "SmoothQuant"), "put .* or 'MinMaxQuantization' after it"),
         (("MinMaxQuantization", "MinMaxQuantization"), "an earlier step has quantized"),
         (("DefaultQuantization", "MinMaxQuantization"), "an earlier step has quantized"),
-        (("DefaultQuantization", "FastBiasCorrection"), "is there already"),
+        (("DefaultQuantization", "FastBiasCorrection"), "has to come before OverflowCorrection"),
         (("SmoothQuant", "SmoothQuant", "MinMaxQuantization"), "is there already"),
         (("MinMaxQuantisation",), "unknown step 'MinMaxQuantisation'; expected one of"),
     ],
@@ -334,6 +336,7 @@ def test_full_bias_correction_takes_the_place_of_the_fast_one() -> None:
     bias = BiasParameters(threshold=2.0, apply_for_all_nodes=True)
     assert expand((Step(use="DefaultQuantization", parameters=given),))[1:] == (
         SimpleStep(index=0, use=BIAS, parameters=bias),
+        SimpleStep(index=0, use=OVERFLOW, parameters=OverflowParameters()),
     )
 
 
