@@ -4,8 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEV := $(VENV)/.ready-dev
+# NNCF pins other versions than we do, so it lives on its own.
+ORACLE ?= .venv-oracle
 
-.PHONY: demo test check zoo clean
+.PHONY: demo test check zoo oracle clean
 
 demo: $(READY)
 	$(BIN)/recipe apply recipes/bert_transformer.yaml
@@ -21,8 +23,11 @@ check: $(DEV)
 zoo: $(DEV)
 	$(BIN)/python -m pytest -q -m zoo tests/zoo
 
+oracle: $(ORACLE)/.ready
+	$(ORACLE)/bin/python -m pytest -q -m oracle tests/oracle
+
 clean:
-	rm -rf $(VENV) build
+	rm -rf $(VENV) $(ORACLE) build
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
@@ -33,4 +38,10 @@ $(READY): pyproject.toml constraints.txt
 
 $(DEV): $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev
+	touch $@
+
+$(ORACLE)/.ready: pyproject.toml benchmarks/requirements.txt
+	$(PYTHON) -m venv $(ORACLE)
+	$(ORACLE)/bin/python -m pip install --quiet --upgrade pip
+	$(ORACLE)/bin/python -m pip install --quiet --requirement benchmarks/requirements.txt --editable '.[all]' --group dev
 	touch $@

@@ -1,0 +1,106 @@
+"""Every difference from NNCF that is there on purpose, with its reason.
+
+A row that explains nothing any more fails, and so does a difference that has no row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+STATES = "constant initial states of a cell in int8 make OpenVINO run the cell in f32"
+ANGLES = "a step of 1/255 of the largest angle is a large part of a turn: angles stay in f32"
+ONE_SCALE = "W and R share one scale per hidden unit, as OpenVINO's plugin keeps one set per cell"
+TRANSPOSED = (
+    "NNCF's channels are those in front of the Transpose, not the ones that the depthwise "
+    "convolution has: finer by chance, and nothing that it could execute in integers"
+)
+CONCATENATED = (
+    "NNCF quantizes each input of the Concat per channel; ours takes one range for all, which "
+    "serves other readers of the Concat as well"
+)
+TABLE = (
+    "NNCF takes the whole table's range for its rows and rounds once; ours rounds each row, and "
+    "then the tensor of rows, whose range is a mean over samples and clips the largest"
+)
+STATE_OF_ZEROS = (
+    "calibration sees the initial state only, zeros, so that both ranges are arbitrary; both are "
+    "far from FP32"
+)
+SELF_GATED = "both inputs are one tensor: a function of it, computed in f32 behind its producer"
+WIDENED = "NNCF widens a range whose ends lie within 8e-4 before it adds zero to it"
+OFF_BY_COS = "the angles are in f32 for us, so that their cosines have another minimum"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Inputs, `operation:port`, of one model that differ, under one preset or both (None)."""
+
+    model: str
+    inputs: tuple[str, ...] = ()
+    reason: str
+    preset: str | None = None
+    model_type: str | None = None
+
+
+THEIRS_ONLY = (
+    Difference(model="lstm", inputs=("lstm:1", "lstm:2"), reason=STATES),
+    Difference(model="gru", inputs=("gru:1",), reason=STATES),
+    Difference(
+        model="resize",
+        inputs=("conv2:0",),
+        reason="nearest-neighbour resizing hands on the levels of the quantizer above it",
+    ),
+    Difference(
+        model="compressed_weights",
+        inputs=("linear1:0",),
+        reason="weights of integers without a quantizer's scales: the layer stays as it is",
+    ),
+    Difference(model="square", inputs=("square:0", "square:1"), reason=SELF_GATED),
+    Difference(model="sam_positions", inputs=("angles:0", "angles:1"), reason=ANGLES),
+    Difference(model="rotary", inputs=("angles:0", "angles:1"), reason=ANGLES),
+    Difference(
+        model="rotary",
+        inputs=("angles:0", "angles:1"),
+        reason=ANGLES,
+        model_type="transformer",
+    ),
+)
+"""Inputs that NNCF quantizes and we do not."""
+
+OURS_ONLY: tuple[Difference, ...] = ()
+"""Inputs that we quantize and NNCF does not."""
+
+RANGES = (
+    Difference(model="lstm", inputs=("lstm:4", "lstm:5"), reason=ONE_SCALE),
+    Difference(model="gru", inputs=("gru:3", "gru:4"), reason=ONE_SCALE),
+    Difference(model="depthwise_behind_pool", inputs=("depthwise3:0",), reason=TRANSPOSED),
+    Difference(
+        model="embedding_to_linear", inputs=("linear:0",), reason=TABLE, preset="performance"
+    ),
+    Difference(model="two_embeddings", inputs=("linear:0",), reason=TABLE, preset="performance"),
+    Difference(model="scalar_gate", inputs=("gated:1",), reason=WIDENED, preset="mixed"),
+    Difference(model="stateful", inputs=("total:1",), reason=STATE_OF_ZEROS),
+    Difference(model="rotary", inputs=("turned:1",), reason=OFF_BY_COS, preset="performance"),
+    Difference(model="composition0", inputs=("depthwise2:0",), reason=CONCATENATED),
+)
+"""Inputs whose ranges differ."""
+
+NOISIER = (
+    Difference(model="depthwise_behind_pool", reason=TRANSPOSED),
+    Difference(model="embedding_to_linear", reason=TABLE, preset="performance"),
+    Difference(model="two_embeddings", reason=TABLE, preset="performance"),
+    Difference(model="stateful", reason=STATE_OF_ZEROS),
+    Difference(model="composition0", reason=CONCATENATED, preset="mixed"),
+)
+"""Models whose outputs are further from FP32 than NNCF's."""
+
+
+def explained(
+    rows: tuple[Difference, ...], model: str, preset: str, model_type: str | None
+) -> list[Difference]:
+    """The rows that speak of one case."""
+    return [
+        row
+        for row in rows
+        if row.model == model and row.preset in (None, preset) and row.model_type == model_type
+    ]
