@@ -228,6 +228,15 @@ class BiasParameters(FastBiasParameters):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelAlignmentParameters:
+    """Parameters of ActivationChannelAlignment."""
+
+    stat_subset_size: int | None = field(default=None, metadata=_COUNT)
+    shuffle_data: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SmoothParameters:
     """Parameters of SmoothQuant. `alpha` None: chosen per group of layers from the statistics."""
 
@@ -247,6 +256,7 @@ class DefaultParameters(MinMaxParameters):
     `inplace_statistics` is accepted for POT's sake: reductions always run inside the graph.
     """
 
+    use_channel_alignment: bool = True
     use_smooth_quant: bool = True
     use_fast_bias: bool = True
     threshold: float | None = field(

@@ -193,7 +193,33 @@ class SmoothPlan:
     groups: tuple[SmoothGroup, ...]
 
 
-StepPlan = SmoothPlan | MinMaxPlan | FastBiasPlan | BiasPlan | OverflowPlan
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlignedPair:
+    """A linear operation and the convolution that alone reads its result, with bias: `tensor`.
+
+    `is_shifted`, `is_scaled`: whether its channels may be shifted, and scaled. `activations`,
+    `weights`: how the tensor and the convolution's weights are quantized.
+    """
+
+    producer: str
+    consumer: str
+    tensor: TensorRef
+    channels: int
+    is_shifted: bool
+    is_scaled: bool
+    activations: Scheme
+    weights: Scheme
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelAlignmentPlan:
+    """What ActivationChannelAlignment may align."""
+
+    subset: Subset
+    pairs: tuple[AlignedPair, ...]
+
+
+StepPlan = ChannelAlignmentPlan | SmoothPlan | MinMaxPlan | FastBiasPlan | BiasPlan | OverflowPlan
 
 
 class Status(StrEnum):

@@ -90,7 +90,12 @@ def refine(work: Work, plan: BiasPlan, infer: Inference) -> None:
     work.notes |= dict.fromkeys(plan.skipped, "bias not corrected: not a layer with one bias")
     size = infer.sample_count if plan.subset.size is None else plan.subset.size
     subset = dataclasses.replace(plan.subset, size=max(int(SHARE * size), 1))
-    wanted = {s: _need(s, s.tensor, subset) for stage in plan.stages for s in stage}
+    floats = {node.get_friendly_name(): node for node in infer.reference.get_ordered_ops()}
+    wanted = {
+        s: _need(s, _biased(floats[s.operation], s.channels), subset)
+        for stage in plan.stages
+        for s in stage
+    }
     means = infer.collect(infer.reference, tuple(wanted.values()))
     for stage in plan.stages:
         nodes = {site: work.nodes[site.operation] for site in stage}

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 DEFAULT = "DefaultQuantization"
+ALIGN = "ActivationChannelAlignment"
 SMOOTH = "SmoothQuant"
 MIN_MAX = "MinMaxQuantization"
 FAST_BIAS = "FastBiasCorrection"
 BIAS = "BiasCorrection"
 OVERFLOW = "OverflowCorrection"
 
-ORDER = (SMOOTH, MIN_MAX, FAST_BIAS, BIAS, OVERFLOW)
+ORDER = (ALIGN, SMOOTH, MIN_MAX, FAST_BIAS, BIAS, OVERFLOW)
 """Every step that is no composite, in the order in which they work on each other's results."""
 
 _QUANTIZING = (MIN_MAX, DEFAULT)

@@ -10,7 +10,7 @@ lowers it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -131,13 +131,16 @@ def apply(work: Work, plan: SmoothPlan, statistics: Statistics) -> Statistics:
     """Smooths each group where that lowers the noise; returns statistics as they are after it."""
     replaced = dict(statistics.replaced)
     for group in plan.groups:
-        low, high, energy = (statistics.values[_need(plan, group, each)] for each in _AGGREGATORS)
+        reader = group.operations[0]
+        low, high, energy = (
+            statistics.of(_need(plan, group, each), reader) for each in _AGGREGATORS
+        )
         weights = [_rows(work, name) for name in group.operations]
         alpha, scale = best_scale(np.maximum(-low, high), energy, weights, plan.alphas)
         work.outcomes[f"smooth {group.quantizer}"] = "none" if alpha is None else f"alpha {alpha}"
         if alpha is not None:
             _absorb(work, group, scale)
-            replaced |= _smoothed(group, statistics.values, low / scale, high / scale, scale)
+            replaced |= _smoothed(group, statistics, low / scale, high / scale, scale)
     return Statistics(
         values=statistics.values, sample_count=statistics.sample_count, replaced=replaced
     )
@@ -225,7 +228,7 @@ def _divide(work: Work, group: SmoothGroup, spread: Array) -> None:
 
 
 def _smoothed(
-    group: SmoothGroup, values: Mapping[Need, Array], low: Array, high: Array, scale: Array
+    group: SmoothGroup, statistics: Statistics, low: Array, high: Array, scale: Array
 ) -> dict[tuple[str, Need], Array]:
     """What later steps asked of the tensor, as it is after smoothing, for the group's operations.
 
@@ -233,15 +236,15 @@ def _smoothed(
     known.
     """
     found: dict[tuple[str, Need], Array] = {}
-    for need, value in values.items():
+    for need in statistics.values:
         if need.tensor != group.tensor or need.reduction is Reduction.MEAN_SQUARE:
             continue
         if need.channel_axis not in (None, group.channel_axis):
             continue  # of other readers, which take another axis for the channels
         if need.reduction is Reduction.MEAN:
-            new = value / scale
+            new = statistics.of(need, group.operations[0]) / scale
         elif need.reduction is Reduction.HISTOGRAM:
-            new = np.zeros_like(value)  # nothing is known of it but the extremes
+            new = np.zeros_like(statistics.values[need])  # nothing is known but the extremes
         elif need.reduction in (Reduction.MIN, Reduction.LOW_QUANTILE):
             new = low if need.channel_axis is not None else low.min(keepdims=True)
         elif need.reduction in (Reduction.MAX, Reduction.HIGH_QUANTILE):

@@ -12,6 +12,7 @@ from quant.graph import Graph
 from quant.inference import Inference
 from quant.parameters import (
     BiasParameters,
+    ChannelAlignmentParameters,
     DefaultParameters,
     FastBiasParameters,
     MinMaxParameters,
@@ -22,8 +23,24 @@ from quant.parameters import (
 )
 from quant.plan import MinMaxPlan, StepPlan
 from quant.statistics.need import Need, Statistics
-from quant.steps import bias_correction, fast_bias, min_max, overflow, smooth
-from quant.steps.order import BIAS, DEFAULT, FAST_BIAS, MIN_MAX, OVERFLOW, SMOOTH, order_fault
+from quant.steps import (
+    bias_correction,
+    channel_alignment,
+    fast_bias,
+    min_max,
+    overflow,
+    smooth,
+)
+from quant.steps.order import (
+    ALIGN,
+    BIAS,
+    DEFAULT,
+    FAST_BIAS,
+    MIN_MAX,
+    OVERFLOW,
+    SMOOTH,
+    order_fault,
+)
 from quant.work import Work
 
 
@@ -50,6 +67,12 @@ class Inferring:
 
 
 STEPS: Mapping[str, OnStatistics | Inferring] = {
+    ALIGN: OnStatistics(
+        parameters=ChannelAlignmentParameters,
+        plan=channel_alignment.plan,
+        needs=channel_alignment.needs,
+        apply=channel_alignment.apply,
+    ),
     SMOOTH: OnStatistics(
         parameters=SmoothParameters, plan=smooth.plan, needs=smooth.needs, apply=smooth.apply
     ),
@@ -82,6 +105,7 @@ PARAMETERS: Mapping[str, type] = {
 
 
 PARTS: Mapping[str, Callable[[DefaultParameters], bool]] = {
+    ALIGN: lambda whole: whole.use_channel_alignment,
     SMOOTH: lambda whole: whole.model_type is ModelType.TRANSFORMER and whole.use_smooth_quant,
     MIN_MAX: lambda _: True,
     FAST_BIAS: lambda whole: whole.use_fast_bias,

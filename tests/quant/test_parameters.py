@@ -14,6 +14,7 @@ from quant.errors import ParameterError, ParameterProblem
 from quant.parameters import (
     Aggregator,
     BiasParameters,
+    ChannelAlignmentParameters,
     DefaultParameters,
     FastBiasParameters,
     Ignored,
@@ -30,7 +31,7 @@ from quant.parameters import (
     read_parameters,
 )
 from quant.scheme import Mode, Preset
-from quant.steps.order import BIAS, FAST_BIAS, MIN_MAX, OVERFLOW, SMOOTH
+from quant.steps.order import ALIGN, BIAS, FAST_BIAS, MIN_MAX, OVERFLOW, SMOOTH
 from quant.steps.table import PARAMETERS, SimpleStep, Step, expand
 
 NESTED = (
@@ -276,8 +277,10 @@ def test_errors_pickle() -> None:
 def test_default_quantization_expands() -> None:
     given = {"preset": "mixed", "stat_subset_size": 5, "threshold": 2.0}
     minimum = MinMaxParameters(preset=Preset.MIXED, stat_subset_size=5)
+    alignment = ChannelAlignmentParameters(stat_subset_size=5)
     bias = FastBiasParameters(stat_subset_size=5, threshold=2.0)
     assert expand((Step(use="DefaultQuantization", parameters=given),)) == (
+        SimpleStep(index=0, use=ALIGN, parameters=alignment),
         SimpleStep(index=0, use=MIN_MAX, parameters=minimum),
         SimpleStep(index=0, use=FAST_BIAS, parameters=bias),
         SimpleStep(index=0, use=OVERFLOW, parameters=OverflowParameters(stat_subset_size=5)),
@@ -287,9 +290,13 @@ def test_default_quantization_expands() -> None:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, [MIN_MAX, FAST_BIAS, OVERFLOW]),
-        ({"model_type": "transformer"}, [SMOOTH, MIN_MAX, FAST_BIAS, OVERFLOW]),
-        ({"model_type": "transformer", "use_smooth_quant": False}, [MIN_MAX, FAST_BIAS, OVERFLOW]),
+        ({}, [ALIGN, MIN_MAX, FAST_BIAS, OVERFLOW]),
+        ({"use_channel_alignment": False}, [MIN_MAX, FAST_BIAS, OVERFLOW]),
+        ({"model_type": "transformer"}, [ALIGN, SMOOTH, MIN_MAX, FAST_BIAS, OVERFLOW]),
+        (
+            {"model_type": "transformer", "use_smooth_quant": False},
+            [ALIGN, MIN_MAX, FAST_BIAS, OVERFLOW],
+        ),
     ],
     ids=str,
 )
@@ -334,7 +341,7 @@ def test_problems_of_all_steps_at_once() -> None:
 def test_full_bias_correction_takes_the_place_of_the_fast_one() -> None:
     given = {"use_fast_bias": False, "threshold": 2.0, "apply_for_all_nodes": True}
     bias = BiasParameters(threshold=2.0, apply_for_all_nodes=True)
-    assert expand((Step(use="DefaultQuantization", parameters=given),))[1:] == (
+    assert expand((Step(use="DefaultQuantization", parameters=given),))[2:] == (
         SimpleStep(index=0, use=BIAS, parameters=bias),
         SimpleStep(index=0, use=OVERFLOW, parameters=OverflowParameters()),
     )

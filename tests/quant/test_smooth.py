@@ -35,7 +35,11 @@ def smoothed(
 
     What the quantizer will divide channels by stands as a Multiply in front of the readers.
     """
-    parameters = {"model_type": "transformer", "preset": preset}
+    parameters = {
+        "model_type": "transformer",
+        "preset": preset,
+        "use_channel_alignment": False,
+    }
     step = quant.Step(use="DefaultQuantization", parameters=parameters)
     plan = resolve(load_model(model), [step], target)
     statistics = collect(plan, given or models.samples(model))

@@ -34,7 +34,6 @@ NOT_YET = "remove it; what it asks for is not done in this version"
 LATER = dict.fromkeys(
     (
         "use_layerwise_tuning",
-        "use_channel_alignment",
         "maximal_drop",
         "drop_type",
         "tune_hyperparams",
@@ -121,6 +120,7 @@ SMOOTH: dict[str, Rules] = {**STATISTICS, "alpha": {"type": "number", "min": 0, 
 DEFAULT: dict[str, Rules] = {
     **MIN_MAX,
     **BIAS,
+    "use_channel_alignment": TRUTH,
     "use_smooth_quant": TRUTH,
     "use_fast_bias": TRUTH,
     "inplace_statistics": TRUTH,
@@ -129,7 +129,6 @@ DEFAULT: dict[str, Rules] = {
 LATER_STEPS = dict.fromkeys(
     (
         "AccuracyAwareQuantization",
-        "ActivationChannelAlignment",
         "OverflowCorrection",
         "LayerwiseTuning",
     ),
@@ -139,6 +138,7 @@ LATER_STEPS = dict.fromkeys(
 
 PARAMETERS = {
     "DefaultQuantization": DEFAULT,
+    "ActivationChannelAlignment": STATISTICS,
     "SmoothQuant": SMOOTH,
     "MinMaxQuantization": MIN_MAX,
     "FastBiasCorrection": FAST_BIAS,
