@@ -203,15 +203,15 @@ def apply(
     """
     _expect_rereadable(plan, samples)
     seconds: dict[str, float] = {}
-    work, reference = Work(plan.model.clone()), plan.model
+    work, reference = Work(plan.model.clone()), None
     for step, name in zip(plan.steps, plan.step_names, strict=True):
         started = time.perf_counter()
-        if name == MIN_MAX and inferring(plan):
+        if reference is None and name in (SMOOTH, MIN_MAX) and inferring(plan):
             reference = work.model.clone()
         kind = STEPS[name]
         if isinstance(kind, OnStatistics):
             statistics = kind.apply(work, step, statistics)
-        elif samples is not None:
+        elif reference is not None and samples is not None:
             kind.refine(work, step, _inference(reference, statistics, samples, progress))
         seconds[f"{name}_s"] = time.perf_counter() - started
     started = time.perf_counter()

@@ -17,7 +17,8 @@ class Inference:
     """Handed to `refine`.
 
     Attributes:
-        reference: the model in floating point as the steps before MinMaxQuantization left it.
+        reference: the model in floating point, before anything that only the quantized model
+            makes up for: SmoothQuant's divisors are part of MinMaxQuantization's ranges.
         samples: can be read again and again.
         sample_count: how many there are, as far as that is known.
         progress: called with the number of samples that a pass is done with.

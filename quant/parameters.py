@@ -237,6 +237,24 @@ class ChannelAlignmentParameters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LayerwiseParameters:
+    """Parameters of LayerwiseTuning.
+
+    `num_samples_for_tuning` None: every sample. `tuning_iterations`: how often every weight is
+    looked at. `weight_decay`: pull towards the original weights, as a share of the inputs' mean
+    variance, against fitting too few samples too well.
+    """
+
+    num_samples_for_tuning: int | None = field(default=None, metadata=_COUNT)
+    tuning_iterations: int = field(default=3, metadata=_COUNT)
+    weight_decay: float = field(
+        default=0.01, metadata=_bounded(0, float("inf"), "a number from 0 up")
+    )
+    shuffle_data: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SmoothParameters:
     """Parameters of SmoothQuant. `alpha` None: chosen per group of layers from the statistics."""
 
@@ -263,7 +281,30 @@ class DefaultParameters(MinMaxParameters):
         default=None, metadata=_bounded(1e-9, float("inf"), "a number above 0")
     )
     apply_for_all_nodes: bool = False
+    use_layerwise_tuning: bool = False
+    num_samples_for_tuning: int | None = field(default=None, metadata=_COUNT)
+    tuning_iterations: int = field(default=3, metadata=_COUNT)
+    weight_decay: float = field(
+        default=0.01, metadata=_bounded(0, float("inf"), "a number from 0 up")
+    )
     inplace_statistics: bool = True
+
+
+_NO_GRADIENTS = "layers are tuned by least squares, without gradients; use {}"
+
+OF_GRADIENTS: Mapping[str, str] = {
+    "optimizer": _NO_GRADIENTS.format("tuning_iterations and weight_decay"),
+    "loss": _NO_GRADIENTS.format("nothing in its place: it is the mean squared error"),
+    "batch_size": _NO_GRADIENTS.format("num_samples_for_tuning: all of them count at once"),
+    "calibration_indices_pool": _NO_GRADIENTS.format(
+        "num_samples_for_tuning: each sample is read once per stage"
+    ),
+    "use_ranking_subset": _NO_GRADIENTS.format("num_samples_for_tuning with shuffle_data"),
+    "calculate_grads_on_loss_increase_only": _NO_GRADIENTS.format(
+        "nothing in its place: a change is kept only where the error falls"
+    ),
+}
+"""POT's parameters of layer-wise tuning that have no meaning here, and what to use instead."""
 
 
 def read_parameters(kind: type[T], given: Mapping[str, Any] | T, step: int = 0) -> T:
@@ -469,7 +510,9 @@ _ALL_SPELLINGS = (
 
 
 def _ours(name: str, known: tuple[str, ...]) -> str:
-    """Our name for what another tool calls `name`, or the nearest of the known names."""
+    """Our name for what another tool calls `name`, what to use instead, or the nearest name."""
+    if name in OF_GRADIENTS:
+        return f": {OF_GRADIENTS[name]}"
     ours = next((t[name] for t in _ALL_SPELLINGS if t.get(name) in known), None)
     return f"; here it is called {ours!r}" if ours else _nearest(name, known)
 

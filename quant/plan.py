@@ -219,7 +219,49 @@ class ChannelAlignmentPlan:
     pairs: tuple[AlignedPair, ...]
 
 
-StepPlan = ChannelAlignmentPlan | SmoothPlan | MinMaxPlan | FastBiasPlan | BiasPlan | OverflowPlan
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuningSite:
+    """A layer that gets tuned, and its weights' quantizer: `groups`, `channels` outputs in each,
+    each over `width` inputs."""
+
+    operation: str
+    quantizer: str
+    groups: int
+    channels: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuningPlan:
+    """What LayerwiseTuning will tune: the sites of a stage in one pass, stage after stage.
+
+    `ranges`: quantizers whose ranges may be resized. `sweeps`: how often every weight is looked
+    at. `decay`: pull towards the original weights. `skipped`: layers that can't be tuned, each
+    with the reason.
+    """
+
+    subset: Subset
+    sweeps: int
+    decay: float
+    ranges: tuple[ActivationQuantizer, ...]
+    stages: tuple[tuple[TuningSite, ...], ...]
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def passes(self) -> int:
+        """How often it reads its samples: once for the ranges, and once for each stage."""
+        return 1 + len(self.stages)
+
+
+StepPlan = (
+    ChannelAlignmentPlan
+    | SmoothPlan
+    | MinMaxPlan
+    | FastBiasPlan
+    | BiasPlan
+    | OverflowPlan
+    | TuningPlan
+)
 
 
 class Status(StrEnum):

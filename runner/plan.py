@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
-from quant.entry import resolve
+from quant.entry import inferring, resolve
 from quant.errors import LoadError, ParameterError
 from quant.load import load_model
 from quant.plan import QuantPlan
@@ -217,7 +217,10 @@ def _checks(recipe: Recipe) -> tuple[CheckPlan, ...]:
 
 
 def _subset_sizes(plan: Plan) -> list[int | None]:
-    return [step.subset.size for step in plan.quantization.steps]
+    """Of the steps that live on the calibration pass."""
+    again = inferring(plan.quantization)
+    named = zip(plan.quantization.step_names, plan.quantization.steps, strict=True)
+    return [step.subset.size for name, step in named if name not in again]
 
 
 def _notes(plan: Plan) -> Iterator[str]:

@@ -50,6 +50,12 @@ def output_axis(node: ov.Node) -> int:
     return rank - 1 if node.get_type_name() == "MatMul" else 1
 
 
+def biased(node: ov.Node, channels: int) -> ov.Output:
+    """What a linear operation computes, bias included if it has one."""
+    found = bias_of(node, output_axis(node), channels)
+    return (node if found is None else found[0]).output(0)
+
+
 def correct_bias(work: Work, node: ov.Node, shift: Array, threshold: float | None) -> None:
     """Adds `shift`, `[C]`, to a linear operation's bias and keeps word of it.
 

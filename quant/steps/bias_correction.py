@@ -21,7 +21,8 @@ from quant.placement.tables import LINEAR
 from quant.plan import BiasPlan, BiasSite, MinMaxPlan, Subset, TensorRef
 from quant.runtime import ov
 from quant.statistics.need import Need, Reduction
-from quant.steps.bias import bias_of, correct_bias, output_axis
+from quant.steps.bias import biased, correct_bias, output_axis
+from quant.steps.stages import stages
 from quant.work import Work
 
 SHARE = 0.2
@@ -45,7 +46,7 @@ def plan(graph: Graph, parameters: BiasParameters, quantization: MinMaxPlan) -> 
     return BiasPlan(
         subset=subset,
         threshold=parameters.threshold,
-        stages=_stages(graph, sites),
+        stages=stages(graph, sites),
         skipped=tuple(skipped),
     )
 
@@ -69,20 +70,7 @@ def _site(graph: Graph, op: Op) -> BiasSite | None:
 
 
 def _biased(node: ov.Node, channels: int) -> TensorRef:
-    found = bias_of(node, output_axis(node), channels)
-    return TensorRef((node if found is None else found[0]).get_friendly_name())
-
-
-def _stages(graph: Graph, sites: dict[int, BiasSite]) -> tuple[tuple[BiasSite, ...], ...]:
-    """Sites by depth: the most sites that lie above one on any path."""
-    depths: list[int] = []
-    stages: dict[int, list[BiasSite]] = {}
-    for op in graph.ops:
-        above = max((depths[i.op] + (i.op in sites) for i in op.inputs), default=0)
-        depths.append(above)
-        if op.index in sites:
-            stages.setdefault(above, []).append(sites[op.index])
-    return tuple(tuple(stages[depth]) for depth in sorted(stages))
+    return TensorRef(biased(node, channels).get_node().get_friendly_name())
 
 
 def refine(work: Work, plan: BiasPlan, infer: Inference) -> None:

@@ -14,8 +14,9 @@ MIN_MAX = "MinMaxQuantization"
 FAST_BIAS = "FastBiasCorrection"
 BIAS = "BiasCorrection"
 OVERFLOW = "OverflowCorrection"
+TUNING = "LayerwiseTuning"
 
-ORDER = (ALIGN, SMOOTH, MIN_MAX, FAST_BIAS, BIAS, OVERFLOW)
+ORDER = (ALIGN, SMOOTH, MIN_MAX, FAST_BIAS, BIAS, OVERFLOW, TUNING)
 """Every step that is no composite, in the order in which they work on each other's results."""
 
 _QUANTIZING = (MIN_MAX, DEFAULT)

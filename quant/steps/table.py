@@ -15,6 +15,7 @@ from quant.parameters import (
     ChannelAlignmentParameters,
     DefaultParameters,
     FastBiasParameters,
+    LayerwiseParameters,
     MinMaxParameters,
     ModelType,
     OverflowParameters,
@@ -27,6 +28,7 @@ from quant.steps import (
     bias_correction,
     channel_alignment,
     fast_bias,
+    layerwise,
     min_max,
     overflow,
     smooth,
@@ -39,6 +41,7 @@ from quant.steps.order import (
     MIN_MAX,
     OVERFLOW,
     SMOOTH,
+    TUNING,
     order_fault,
 )
 from quant.work import Work
@@ -85,6 +88,7 @@ STEPS: Mapping[str, OnStatistics | Inferring] = {
         needs=fast_bias.needs,
         apply=fast_bias.apply,
     ),
+    TUNING: Inferring(parameters=LayerwiseParameters, plan=layerwise.plan, refine=layerwise.refine),
     BIAS: Inferring(
         parameters=BiasParameters, plan=bias_correction.plan, refine=bias_correction.refine
     ),
@@ -111,6 +115,7 @@ PARTS: Mapping[str, Callable[[DefaultParameters], bool]] = {
     FAST_BIAS: lambda whole: whole.use_fast_bias,
     BIAS: lambda whole: not whole.use_fast_bias,
     OVERFLOW: lambda _: True,
+    TUNING: lambda whole: whole.use_layerwise_tuning,
 }
 """The parts of DefaultQuantization, in order, and when each is there; OverflowCorrection only where
 it finds weights of more than 8 bits."""

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
-from quant.plan import BiasPlan, OperationPlan, Status
+from quant.plan import BiasPlan, OperationPlan, Status, TuningPlan
+from quant.steps.bias_correction import SHARE
 from runner import plan_json
 from runner.plan import Plan, calibration_count
 from runner.recipe.recipe import Recipe
@@ -40,8 +41,8 @@ def _summary(plan: Plan, recipe: Recipe) -> Iterator[str]:
     yield f"steps: {' -> '.join(plan.quantization.step_names)}"
     yield f"calibration: {calibration_count(plan)} samples, one f32 pass"
     for name, step in zip(plan.quantization.step_names, plan.quantization.steps, strict=True):
-        if isinstance(step, BiasPlan):
-            yield f"{name} infers again: {step.passes} passes over a share of the samples"
+        if isinstance(step, BiasPlan | TuningPlan):
+            yield f"{name} infers again: {step.passes} passes over {_again(step)}"
     if plan.metrics:
         names = ", ".join(plan.metrics)
         samples = plan.datasets["validation"].samples
@@ -53,6 +54,13 @@ def _summary(plan: Plan, recipe: Recipe) -> Iterator[str]:
         drop = f", {check.drop_type}" if check.kind == "max_drop" else ""
         yield f"check {check.id}: {check.metric} {check.kind} {check.bound:g}{drop} ({check.where})"
     yield f"results: {recipe.outputs.dir}"
+
+
+def _again(step: BiasPlan | TuningPlan) -> str:
+    """Which of the samples a step reads again."""
+    size = step.subset.size
+    share = f"{SHARE:.0%} of " if isinstance(step, BiasPlan) else ""
+    return f"{share}{'all' if size is None else size} samples"
 
 
 def _row(operation: OperationPlan) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from quant.statistics.collect import collect_needs
 from quant.statistics.need import Aggregator, Need, Reduction
 from quant.target import Target
 from tests import models
-from tests.quant.results import content, nodes_of
+from tests.quant.results import content, nodes_of, sqnr_db
 
 Build = Callable[[], ov.Model]
 COARSE = {"weights": {"level_low": -7, "level_high": 7}}
@@ -152,3 +152,16 @@ def test_apply_needs_the_samples(cpu: Target) -> None:
     statistics = quant.collect(plan, calibration(model))
     with pytest.raises(SamplesError, match="reads the samples again; hand them to `apply`"):
         quant.apply(plan, statistics)
+
+
+def test_what_smoothing_divides_by_is_no_error(cpu: Target) -> None:
+    """SmoothQuant's divisors act in the quantizers alone, so means are compared with FP32's."""
+    model = models.matmul()
+    samples = [[x * np.float32([30, *[1] * (x.shape[-1] - 1)])] for (x,) in calibration(model)]
+    names = ("SmoothQuant", "MinMaxQuantization", "BiasCorrection")
+    steps = [quant.Step(use=name) for name in names]
+    plan = quant.resolve(quant.load_model(model), steps, cpu)
+    result = quant.apply(plan, quant.collect(plan, samples), samples)
+    assert any(text.startswith("alpha") for text in result.outcomes.values())
+    found, expected = (models.evaluate(each, samples[0])[0] for each in (result.model, model))
+    assert sqnr_db(expected, found) > 20

@@ -6,7 +6,7 @@ Source: POT 2023.0 algorithm parameters (pot.md 1.5), NNCF 3.4 quantize paramete
 
 from __future__ import annotations
 
-from quant.parameters import IGNORED_SPELLINGS, SPELLINGS
+from quant.parameters import IGNORED_SPELLINGS, OF_GRADIENTS, SPELLINGS
 from runner.recipe.schemas.estimators import ACTIVATIONS, WEIGHTS
 from runner.recipe.schemas.values import (
     COUNT,
@@ -29,11 +29,11 @@ ADVICE = {
     "weights_range_estimator_params": "write weights: {range_estimator: {...}}",
     **dict.fromkeys(("bits", "mode", "granularity", "level_low", "level_high"), SCHEME_ADVICE),
     "advanced_parameters": "write each of them beside `preset`, by its name here",
+    **OF_GRADIENTS,
 }
 NOT_YET = "remove it; what it asks for is not done in this version"
 LATER = dict.fromkeys(
     (
-        "use_layerwise_tuning",
         "maximal_drop",
         "drop_type",
         "tune_hyperparams",
@@ -47,11 +47,6 @@ LATER = dict.fromkeys(
         "convert_to_mixed_preset",
         "metric_subset_ratio",
         "use_prev_if_drop_increase",
-        "num_samples_for_tuning",
-        "tuning_iterations",
-        "batch_size",
-        "optimizer",
-        "loss",
     ),
     NOT_YET,
 )
@@ -117,10 +112,19 @@ MIN_MAX: dict[str, Rules] = {
 FAST_BIAS: dict[str, Rules] = {**STATISTICS, "threshold": POSITIVE}
 BIAS: dict[str, Rules] = {**FAST_BIAS, "apply_for_all_nodes": TRUTH}
 SMOOTH: dict[str, Rules] = {**STATISTICS, "alpha": {"type": "number", "min": 0, "max": 1}}
+TUNING: dict[str, Rules] = {
+    "num_samples_for_tuning": COUNT,
+    "tuning_iterations": COUNT,
+    "weight_decay": {"type": "number", "min": 0},
+    "shuffle_data": TRUTH,
+    "seed": SEED,
+}
 DEFAULT: dict[str, Rules] = {
     **MIN_MAX,
     **BIAS,
     "use_channel_alignment": TRUTH,
+    **TUNING,
+    "use_layerwise_tuning": TRUTH,
     "use_smooth_quant": TRUTH,
     "use_fast_bias": TRUTH,
     "inplace_statistics": TRUTH,
@@ -130,7 +134,6 @@ LATER_STEPS = dict.fromkeys(
     (
         "AccuracyAwareQuantization",
         "OverflowCorrection",
-        "LayerwiseTuning",
     ),
     "DefaultQuantization is the algorithm to start with",
 )
@@ -144,6 +147,7 @@ PARAMETERS = {
     "FastBiasCorrection": FAST_BIAS,
     "OverflowCorrection": STATISTICS,
     "BiasCorrection": BIAS,
+    "LayerwiseTuning": TUNING,
 }
 
 
