@@ -14,7 +14,7 @@ from quant.errors import SamplesError
 from quant.fold import fold
 from quant.graph import view
 from quant.inference import Inference, count
-from quant.isa import saturates
+from quant.isa import DETECT, saturates
 from quant.load import has_compressed_weights, load_model
 from quant.plan import (
     MinMaxPlan,
@@ -38,11 +38,17 @@ from quant.work import Work
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationResult:
     """What became of one operation: its plan, the ranges of its activations by quantizer, its
-    bias shift."""
+    bias shift.
+
+    `saturation`: on a target that saturates, the share of pair sums that would with full-range
+    weights; `is_half_range`: whether it is protected from that.
+    """
 
     plan: OperationPlan
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     bias_shift: float | None = None
+    saturation: float | None = None
+    is_half_range: bool = False
     note: str = ""
 
 
@@ -58,7 +64,8 @@ class Result:
         sample_count: how many samples the statistics come from.
         fake_quantize_count: quantizers of activations in the model.
         warnings: what a user should know.
-        fp32: the normalized model that was quantized; `diagnose` compares with it.
+        fp32: the model in floating point as the steps before MinMaxQuantization left it, which
+            computes what the original does; `diagnose` compares with it.
     """
 
     model: ov.Model
@@ -162,7 +169,7 @@ def _advice_on_input(model: ov.Model, target: Target) -> Iterable[str]:
             "reverted for the same drop; start from the FP32 model "
             "(ov.save_model(model, path, compress_to_fp16=False))"
         )
-    if target.device != "CPU" and saturates():
+    if target.device != "CPU" and saturates(DETECT):
         yield (
             f"this CPU has no VNNI, so 8-bit arithmetic saturates here; quantize for "
             f"{target.name!r} on a CPU with VNNI (AVX-512, AVX-VNNI or AMX)"
@@ -206,7 +213,7 @@ def apply(
     work, reference = Work(plan.model.clone()), None
     for step, name in zip(plan.steps, plan.step_names, strict=True):
         started = time.perf_counter()
-        if reference is None and name in (SMOOTH, MIN_MAX) and inferring(plan):
+        if reference is None and name in (SMOOTH, MIN_MAX):
             reference = work.model.clone()
         kind = STEPS[name]
         if isinstance(kind, OnStatistics):
@@ -230,7 +237,7 @@ def apply(
             for each in step.activations
         ),
         warnings=(*plan.warnings, *work.warnings, *_shortages(plan, statistics.sample_count)),
-        fp32=plan.model,
+        fp32=reference,
     )
 
 
@@ -281,6 +288,8 @@ def _results(plan: QuantPlan, work: Work) -> tuple[OperationResult, ...]:
             plan=each,
             ranges=ranges.get(each.name, {}),
             bias_shift=work.bias_shifts.get(each.name),
+            saturation=work.saturation[each.name].share if each.name in work.saturation else None,
+            is_half_range=each.name in work.halved,
             note=work.notes.get(each.name, ""),
         )
         for each in plan.operations

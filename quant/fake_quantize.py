@@ -72,24 +72,23 @@ def activation_levels(scheme: Scheme, low: Array, high: Array) -> Levels:
     return replace(symmetric(high, first, last), bits=scheme.bits)
 
 
-def weight_levels(
-    scheme: Scheme, low: Array, high: Array, *, is_half_range: bool = False
-) -> Levels:
-    """FakeQuantize's parameters for weights from their ranges.
-
-    `is_half_range`: the range is doubled on the same grid, so that integers stay within half of
-    it and pairs of products can't overflow 16 bits. Source: OpenVINO, saturation issue.
-    """
+def weight_levels(scheme: Scheme, low: Array, high: Array) -> Levels:
+    """FakeQuantize's parameters for weights from their ranges."""
     first, last = grid(scheme, is_weights=True)
     low, high = _finite(low), _finite(high)
     if scheme.mode is Mode.SYMMETRIC:
         found = symmetric(high, first, last)
+    elif scheme.unified_zero_point:
+        found = _one_zero_point(low, high, first, last)
     else:
         found = asymmetric(low, high, first, last)
-        if scheme.unified_zero_point:
-            found = _one_zero_point(low, high, first, last)
-    factor = np.float32(2 if is_half_range else 1)
-    return replace(found, low=found.low * factor, high=found.high * factor, bits=scheme.bits)
+    return replace(found, bits=scheme.bits)
+
+
+def halved(found: Levels) -> Levels:
+    """The range doubled on the same grid: integers stay within half of it, and pairs of products
+    can't overflow 16 bits. Source: OpenVINO, saturation issue."""
+    return replace(found, low=found.low * 2, high=found.high * 2)
 
 
 def symmetric(magnitude: Array, first: int, last: int) -> Levels:

@@ -69,7 +69,7 @@ class ModelType(StrEnum):
 class SaturationFix(StrEnum):
     """Which weights use half of their range, against 16-bit accumulators that saturate.
 
-    `auto`: the first layers on a CPU without VNNI, none elsewhere.
+    `auto`: on a target whose instruction set saturates, the layers at risk; none elsewhere.
     """
 
     AUTO = "auto"

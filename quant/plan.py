@@ -107,16 +107,6 @@ class WeightQuantizer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MinMaxPlan:
-    """What MinMaxQuantization will insert."""
-
-    subset: Subset
-    saturation_fix: SaturationFix
-    activations: tuple[ActivationQuantizer, ...]
-    weights: tuple[WeightQuantizer, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BiasSite:
     """An operation whose bias gets corrected: the tensor whose per-channel means tell the shift,
     and the axis of its channels."""
@@ -125,6 +115,21 @@ class BiasSite:
     tensor: TensorRef
     channel_axis: int
     channels: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MinMaxPlan:
+    """What MinMaxQuantization will insert.
+
+    `saturable`: the layers' inputs that are examined for saturation; none where the target does not
+    saturate.
+    """
+
+    subset: Subset
+    saturation_fix: SaturationFix
+    activations: tuple[ActivationQuantizer, ...]
+    weights: tuple[WeightQuantizer, ...]
+    saturable: tuple[BiasSite, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

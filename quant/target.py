@@ -42,6 +42,8 @@ class Target:
     Attributes:
         name: the descriptor's name.
         device: OpenVINO's device name, or None where no plugin exists any more (gna, vpu).
+        isa: the instruction set, a name in `quant.isa.SATURATES` or `detect`; None: it does not
+            saturate.
         emulate_on: the device that evaluates in its stead.
         operations: support per operation type; a type that is missing stays in floating point.
         passthrough: types that quantized tensors flow through unchanged.
@@ -52,6 +54,7 @@ class Target:
 
     name: str
     device: str | None = None
+    isa: str | None = None
     emulate_on: str = "CPU"
     operations: Mapping[str, Support] = field(default_factory=dict)
     passthrough: frozenset[str] = frozenset()

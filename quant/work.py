@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from quant.fake_quantize import Levels
 from quant.runtime import ov
+from quant.saturation import Saturation
 
 
 @dataclass(slots=True)
@@ -24,6 +25,8 @@ class Work:
         outcomes: per policy of the plan, what was decided.
         notes: per operation, why a step left it alone.
         warnings: what a user should know.
+        saturation: per layer of a target that saturates, what full-range weights would lose.
+        halved: the layers whose weights use half of their range.
     """
 
     model: ov.Model
@@ -34,6 +37,8 @@ class Work:
     outcomes: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    saturation: dict[str, Saturation] = field(default_factory=dict)
+    halved: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.nodes = {node.get_friendly_name(): node for node in self.model.get_ordered_ops()}

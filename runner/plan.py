@@ -13,6 +13,7 @@ from typing import Any
 
 from quant.entry import inferring, resolve
 from quant.errors import LoadError, ParameterError
+from quant.isa import DETECT, saturates
 from quant.load import load_model
 from quant.plan import QuantPlan
 from quant.runtime import ov
@@ -118,7 +119,7 @@ def make_plan(recipe: Recipe, *, parts: Parts = ALL) -> Plan:
         benchmark=recipe.benchmark if parts.benchmark and not device.emulated else None,
         checks=_checks(recipe),
     )
-    return dataclasses.replace(plan, notes=tuple(_notes(plan)))
+    return dataclasses.replace(plan, notes=tuple(_notes(plan, target)))
 
 
 def calibration_count(plan: Plan) -> int:
@@ -223,8 +224,14 @@ def _subset_sizes(plan: Plan) -> list[int | None]:
     return [step.subset.size for name, step in named if name not in again]
 
 
-def _notes(plan: Plan) -> Iterator[str]:
+def _notes(plan: Plan, target: Target) -> Iterator[str]:
     yield from plan.quantization.warnings
+    if target.isa is not None and saturates(target.isa) != saturates(DETECT):
+        here, there = ("does", "does not") if saturates(DETECT) else ("does not", "does")
+        yield (
+            f"the target's instruction set {target.isa!r} {there} saturate, this machine's {here}: "
+            "what is measured here is not the accuracy there"
+        )
     for role, data in plan.datasets.items():
         if data.requested is not None and data.samples < data.requested:
             yield f"{role}: {data.samples} samples, fewer than the {data.requested} asked for"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from quant.isa import DETECT, SATURATES
+
 Rules = dict[str, Any]
 
 GROUPS = ("activations", "weights", "outputs")
@@ -87,7 +89,7 @@ DESCRIPTOR: Rules = {
             "required": True,
             "schema": {
                 "device": {**TEXT, "required": True, "nullable": True},
-                "isa": {"type": "string", "allowed": ["detect"]},
+                "isa": {"type": "string", "allowed": [DETECT, *SATURATES]},
                 "emulate_on": TEXT,
             },
             "meta": {"hint": "for example: runtime: {device: CPU}"},

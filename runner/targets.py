@@ -147,6 +147,7 @@ def _build(value: Mapping[str, Any]) -> Target:
     return Target(
         name=value["name"],
         device=runtime["device"],
+        isa=runtime.get("isa"),
         **({"emulate_on": runtime["emulate_on"]} if "emulate_on" in runtime else {}),
         operations=operations,
         passthrough=frozenset(value.get("passthrough", ())),

@@ -56,10 +56,11 @@ class Accumulator:
             )
             low.append(self._places(need, pair[0]))
             high.append(self._places(need, pair[1]))
-            self._slots[need] = slice(start, start + need.channels)
+            count = need.length
+            self._slots[need] = slice(start, start + count)
             if need.aggregator not in ONLINE:
-                kept.append(np.arange(start, start + need.channels))
-            start += need.channels
+                kept.append(np.arange(start, start + count))
+            start += count
         none = [np.zeros(0, dtype=np.intp)]
         self._low, self._high = np.concatenate(low or none), np.concatenate(high or none)
         self._kept = np.concatenate(kept or none)
@@ -70,7 +71,7 @@ class Accumulator:
     def _places(self, need: Need, reduction: Reduction) -> NDArray[np.intp]:
         each = tap(need, reduction)
         if each in self.layout.zeros:
-            return np.full(need.channels, -1, dtype=np.intp)
+            return np.full(need.length, -1, dtype=np.intp)
         place = self.layout.slots[each]
         return np.arange(place.start, place.stop)
 
@@ -98,9 +99,16 @@ class Accumulator:
         column = {int(place): i for i, place in enumerate(self._kept)}
         found = dict(self._counts)
         for need, place in self._slots.items():
-            if need.aggregator in online:
+            if need.aggregator is not None and need.aggregator in online:
                 found[need] = online[need.aggregator][place]
             else:
                 columns = [column[i] for i in range(place.start, place.stop)]
-                found[need] = aggregate(rows[:, columns], need.aggregator)
+                found[need] = _answer(rows[:, columns], need)
         return found
+
+
+def _answer(rows: Vector, need: Need) -> NDArray[np.float64]:
+    """The answer from the values of every sample, `[samples, values]`."""
+    if need.aggregator is None:
+        return rows.reshape(-1, need.channels).astype(np.float64)
+    return aggregate(rows, need.aggregator)

@@ -29,16 +29,26 @@ class Reduction(StrEnum):
     HIGH_QUANTILE = "high_quantile"
     ABS_QUANTILE = "abs_quantile"
     HISTOGRAM = "histogram"
+    POINTS = "points"
+
+
+POINTS = 16
+"""Positions of a tensor at which all channels are taken, for each sample."""
 
 
 def values_per_channel(reduction: Reduction, channels: int) -> int:
-    """How many numbers a reduction makes of each channel: two per bin of a histogram, else one."""
+    """How many numbers a reduction makes of each channel: two per bin of a histogram, one per
+    point, else one."""
+    if reduction is Reduction.POINTS:
+        return POINTS
     return 2 * bin_count(channels) if reduction is Reduction.HISTOGRAM else 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
     """One statistic.
+
+    `aggregator`: None keeps the value of every sample.
 
     `channel_axis`: the axis whose `channels` entries keep their own value; None: one value for the
     tensor. `outlier_prob`: the share that a quantile leaves outside, on its own side. Of a
@@ -47,7 +57,7 @@ class Need:
 
     tensor: TensorRef
     reduction: Reduction
-    aggregator: Aggregator
+    aggregator: Aggregator | None
     subset: Subset
     channel_axis: int | None = None
     channels: int = 1
@@ -62,6 +72,8 @@ class Need:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
     """The answers: for each need an array `[channels]` of f64, and how many samples they come from.
+
+    Without an aggregator: `[samples, channels]`. POINTS: `[samples * POINTS, channels]`.
 
     `replaced`: answers that a step has changed for one operation, by its name and the need.
     """

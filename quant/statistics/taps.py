@@ -15,7 +15,7 @@ from quant.parameters import Aggregator
 from quant.placement.tables import is_nonnegative
 from quant.runtime import opset, ov
 from quant.statistics.distribution import histogram_node
-from quant.statistics.need import Need, Reduction, values_per_channel
+from quant.statistics.need import POINTS, Need, Reduction, values_per_channel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +100,8 @@ def _reduced(tensor: ov.Output, tap: Tap) -> ov.Node:
         values = _quantile(tensor, tap)
     elif tap.reduction is Reduction.HISTOGRAM:
         values = histogram_node(_rows(tensor, tap), tap.channels)
+    elif tap.reduction is Reduction.POINTS:
+        values = _points(tensor, tap)
     else:
         reduce = _REDUCE[tap.reduction]
         rank = tensor.get_partial_shape().rank.get_length()
@@ -156,6 +158,34 @@ def _rows(tensor: ov.Output, tap: Tap) -> ov.Node:
         tensor = opset.transpose(tensor, np.array(order, dtype=np.int64)).output(0)
     rows = opset.reshape(tensor, np.array([tap.channels, -1], dtype=np.int64), special_zero=False)
     return rows if tensor.get_element_type() == ov.Type.f32 else opset.convert(rows, "f32")
+
+
+_SPREAD = np.modf(np.arange(1, POINTS + 1) * (5**0.5 - 1) / 2)[0]
+"""Where the points lie, from 0 to 1: evenly, but on no grid. Source: the golden-ratio sequence."""
+
+
+def _points(tensor: ov.Output, tap: Tap) -> ov.Node:
+    """All channels at a few positions, `[POINTS, channels]`; where the channels are axis 1, of the
+    first item of a batch."""
+    rank = tensor.get_partial_shape().rank.get_length()
+    axis = _axis(tap, rank)
+    if axis == 1 and rank > 2:  # picked before they are moved: a transposition would cost more
+        first = opset.gather(tensor, _int(0), _int(0))
+        rows = opset.reshape(first, np.array([tap.channels, -1], np.int64), special_zero=False)
+        return _picked(rows, 1)
+    if axis != rank - 1:
+        order = [*(i for i in range(rank) if i != axis), axis]
+        tensor = opset.transpose(tensor, np.array(order, dtype=np.int64)).output(0)
+    rows = opset.reshape(tensor, np.array([-1, tap.channels], np.int64), special_zero=False)
+    return _picked(rows, 0)
+
+
+def _picked(rows: ov.Node, axis: int) -> ov.Node:
+    """The points along an axis of a matrix, which becomes the first one."""
+    count = opset.gather(opset.shape_of(rows, "i64"), _int(axis), _int(0))
+    places = opset.multiply(opset.convert(count, "f64"), opset.constant(_SPREAD))
+    found = opset.gather(rows, opset.convert(opset.floor(places), "i64"), _int(axis))
+    return opset.transpose(found, np.array([1, 0], np.int64)) if axis else found
 
 
 def _int(value: int) -> ov.Node:

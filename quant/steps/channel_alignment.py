@@ -80,18 +80,21 @@ def apply(work: Work, plan: ChannelAlignmentPlan, statistics: Statistics) -> Sta
         work.outcomes[f"align {pair.producer} -> {pair.consumer}"] = found.name
         if found.name != NONE:
             _edit(work, pair, found)
-            replaced |= _replaced(pair, statistics, channels.changed(found.shift, found.factor))
+            replaced |= _replaced(pair, statistics, channels, found)
     return dataclasses.replace(statistics, replaced=replaced)
 
 
 def _replaced(
-    pair: AlignedPair, statistics: Statistics, channels: Channels
+    pair: AlignedPair, statistics: Statistics, channels: Channels, found: Alignment
 ) -> dict[tuple[str, Need], Array]:
     """What later steps asked of the tensor, as it is after alignment, for both operations."""
-    asked = [need for need in statistics.values if need.tensor == pair.tensor]
+    after = channels.changed(found.shift, found.factor)
     return {
-        (name, need): channels.answer(need)
-        for need in asked
+        (name, need): (value - found.shift) / found.factor
+        if need.reduction is Reduction.POINTS
+        else after.answer(need)
+        for need, value in statistics.values.items()
+        if need.tensor == pair.tensor
         for name in (pair.producer, pair.consumer)
     }
 

@@ -36,7 +36,7 @@ def plan(graph: Graph, parameters: FastBiasParameters, quantization: MinMaxPlan)
         if not each.scheme.is_finer_than_f32
         for port in each.consumers
     ]
-    sites = [_site(graph, graph.by_name[port.op]) for port in quantized if port.port == 1]
+    sites = [site(graph, graph.by_name[port.op]) for port in quantized if port.port == 1]
     return FastBiasPlan(
         subset=Subset(
             size=parameters.stat_subset_size, shuffle=parameters.shuffle_data, seed=parameters.seed
@@ -46,7 +46,8 @@ def plan(graph: Graph, parameters: FastBiasParameters, quantization: MinMaxPlan)
     )
 
 
-def _site(graph: Graph, op: Op) -> BiasSite | None:
+def site(graph: Graph, op: Op) -> BiasSite | None:
+    """The input of a linear operation with constant weights, if its channels are known."""
     weights = graph.shape(op.inputs[1])
     rank = graph.op(op.inputs[0]).ranks[op.inputs[0].port]
     if op.type not in LINEAR or weights is None or rank is None:

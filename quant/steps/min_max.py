@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from quant import advice
 from quant.emulation import fake_quantize, quantizing
-from quant.fake_quantize import Levels, activation_levels, weight_levels
+from quant.fake_quantize import Levels, activation_levels, halved, weight_levels
 from quant.graph import Graph, Port
 from quant.isa import saturates
 from quant.joint_range import activation_range, weight_range
@@ -29,6 +29,7 @@ from quant.plan import (
 )
 from quant.scheme import Granularity
 from quant.statistics.need import Need, Reduction, Statistics
+from quant.steps import saturating
 from quant.target import Target
 from quant.work import Work
 
@@ -63,7 +64,8 @@ def quantization(
     """What will be inserted, and every operation's fate."""
     placement = place(graph, parameters, target, step, smoothed)
     fix = parameters.saturation_fix
-    if target.device != "CPU" and fix is SaturationFix.AUTO:
+    is_saturating = saturates(target.isa)
+    if fix is SaturationFix.AUTO and not is_saturating:
         fix = SaturationFix.NO
     subset = Subset(
         size=parameters.stat_subset_size, shuffle=parameters.shuffle_data, seed=parameters.seed
@@ -73,6 +75,7 @@ def quantization(
         saturation_fix=fix,
         activations=placement.activations,
         weights=placement.weights,
+        saturable=saturating.sites(graph, placement.weights) if is_saturating else (),
     )
     return found, placement.operations
 
@@ -92,6 +95,7 @@ def needs(plan: MinMaxPlan) -> Iterable[Need]:
             yield from advice.needs(plan, quantizer)
         if quantizer.estimators.is_joint:
             yield _histogram(plan, quantizer)
+    yield from saturating.needs(plan)
 
 
 def _need(plan: MinMaxPlan, quantizer: ActivationQuantizer, side: Side, *, is_low: bool) -> Need:
@@ -117,22 +121,24 @@ def _histogram(plan: MinMaxPlan, quantizer: ActivationQuantizer) -> Need:
 
 def apply(work: Work, plan: MinMaxPlan, statistics: Statistics) -> Statistics:
     """Inserts the FakeQuantize operations and records their levels; statistics stay as they are."""
-    fix = plan.saturation_fix
-    if fix is SaturationFix.AUTO:
-        fix = SaturationFix.FIRST_LAYER if saturates() else SaturationFix.NO
-    work.outcomes["saturation_fix"] = str(fix)
-    weights = _weight_ranges(plan, work)
-    for quantizer in plan.weights:
-        levels = weight_levels(
-            quantizer.scheme,
-            *weights[quantizer.group or quantizer.name],
-            is_half_range=_is_halved(quantizer, fix),
-        )
-        _insert(work, quantizer, levels)
     ranges = _ranges(plan, statistics)
+    found: dict[str, Levels] = {}
     for activation in plan.activations:
-        levels = activation_levels(activation.scheme, *ranges[activation.group or activation.name])
-        _insert(work, activation, _shaped(levels, activation, work))
+        key = activation.group or activation.name
+        found[activation.name] = activation_levels(activation.scheme, *ranges[key])
+    constants = _weight_ranges(plan, work)
+    for quantizer in plan.weights:
+        key = quantizer.group or quantizer.name
+        found[quantizer.name] = weight_levels(quantizer.scheme, *constants[key])
+    work.saturation |= saturating.measure(work, plan, found, statistics)
+    for quantizer in plan.weights:
+        if _is_halved(quantizer, plan.saturation_fix, work):
+            found[quantizer.name] = halved(found[quantizer.name])
+            work.halved |= {port.op for port in quantizer.consumers}
+        _insert(work, quantizer, found[quantizer.name])
+    work.outcomes["saturation_fix"] = _outcome(plan, work)
+    for activation in plan.activations:
+        _insert(work, activation, _shaped(found[activation.name], activation, work))
     work.warnings += advice.asymmetric_advice(plan, work.levels, statistics)
     return statistics
 
@@ -230,10 +236,24 @@ def _across_gates(
     return np.concatenate([extreme(split, axis=0)] * quantizer.gates, axis=axis)
 
 
-def _is_halved(quantizer: WeightQuantizer, fix: SaturationFix) -> bool:
-    return (fix is SaturationFix.ALL and quantizer.is_saturable) or (
-        fix is SaturationFix.FIRST_LAYER and quantizer.is_first_layer
-    )
+def _is_halved(quantizer: WeightQuantizer, fix: SaturationFix, work: Work) -> bool:
+    match fix:
+        case SaturationFix.AUTO:
+            risks = (work.saturation.get(port.op) for port in quantizer.consumers)
+            return any(each is not None and each.is_risky for each in risks)
+        case SaturationFix.ALL:
+            return quantizer.is_saturable
+        case SaturationFix.FIRST_LAYER:
+            return quantizer.is_first_layer
+        case _:
+            return False
+
+
+def _outcome(plan: MinMaxPlan, work: Work) -> str:
+    """What the fix did, with the number of layers where the data decided."""
+    if plan.saturation_fix is not SaturationFix.AUTO:
+        return str(plan.saturation_fix)
+    return f"auto: {len(work.halved)} of {len(work.saturation)} layers at risk"
 
 
 def _estimate(weights: Array, side: Side, axes: tuple[int, ...], *, is_low: bool) -> Array:

@@ -241,7 +241,7 @@ def _smoothed(
             continue
         if need.channel_axis not in (None, group.channel_axis):
             continue  # of other readers, which take another axis for the channels
-        if need.reduction is Reduction.MEAN:
+        if need.reduction in (Reduction.MEAN, Reduction.POINTS):
             new = statistics.of(need, group.operations[0]) / scale
         elif need.reduction is Reduction.HISTOGRAM:
             new = np.zeros_like(statistics.values[need])  # nothing is known but the extremes

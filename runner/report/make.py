@@ -119,6 +119,8 @@ def _layer(operation: OperationResult, found: LayerDiagnosis | None) -> Layer:
         activations_scheme=activations(plan),
         ranges=operation.ranges,
         bias_shift=operation.bias_shift,
+        saturation=operation.saturation,
+        is_half_range=operation.is_half_range,
         sqnr_db=_finite(found.sqnr_db) if found else None,
         clipped=found.clipped if found else {},
         note="; ".join(filter(None, (operation.note, found.reason if found else ""))),

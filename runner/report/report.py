@@ -124,6 +124,8 @@ class Layer:
 
     Attributes:
         ranges, clipped: by quantizer of its activations, the range and the share of values outside.
+        saturation: the share of sums that would saturate on the target with full-range weights.
+        is_half_range: whether its weights use half of their range against that.
         sqnr_db: signal to quantization noise at its output; None where there is no finite one.
     """
 
@@ -133,6 +135,8 @@ class Layer:
     activations_scheme: str | None
     ranges: Mapping[str, tuple[float, float]]
     bias_shift: float | None
+    saturation: float | None = None
+    is_half_range: bool = False
     sqnr_db: float | None = None
     clipped: Mapping[str, float] = field(default_factory=dict)
     note: str = ""

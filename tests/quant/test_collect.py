@@ -14,13 +14,13 @@ from quant.parameters import Aggregator
 from quant.plan import Subset, TensorRef
 from quant.runtime import opset, ov
 from quant.statistics.collect import collect_needs
-from quant.statistics.need import Need, Reduction
+from quant.statistics.need import POINTS, Need, Reduction
 from tests import models
 
 Array = NDArray[Any]
 
 ALL = Subset()
-SINGLE = tuple(kind for kind in Reduction if kind is not Reduction.HISTOGRAM)
+SINGLE = tuple(kind for kind in Reduction if kind not in (Reduction.HISTOGRAM, Reduction.POINTS))
 """Reductions that make one number of each channel."""
 SHAPE = (2, 3, 4, 5)
 
@@ -32,7 +32,7 @@ def identity(*shape: int) -> ov.Model:
 
 
 def need(
-    reduction: Reduction, *, aggregator: Aggregator = Aggregator.MEAN, **settings: Any
+    reduction: Reduction, *, aggregator: Aggregator | None = Aggregator.MEAN, **settings: Any
 ) -> Need:
     tensor = settings.pop("tensor", TensorRef("same"))
     subset = settings.pop("subset", ALL)
@@ -100,6 +100,19 @@ def test_samples_may_differ_in_dynamic_dimensions() -> None:
     needs = [need(kind, **(settings_of(kind, None) | channels)) for kind in SINGLE]
     given = [arrays(1, (1 + i, 3, 4, 2 + i), seed=i)[0] for i in range(4)]
     check(identity(-1, 3, -1, -1), needs, given)
+
+
+@pytest.mark.parametrize("shape", [(1, 5), (2, 5, 3), (1, 4, 5), (1, 3, 6, 6), (2, 3, 4, 5, 2)])
+def test_points_are_whole_columns_of_the_tensor(shape: tuple[int, ...]) -> None:
+    """For each axis: the same positions in every channel, of every sample in its place."""
+    for axis in range(len(shape)):
+        wanted = need(Reduction.POINTS, aggregator=None, channel_axis=axis, channels=shape[axis])
+        given = arrays(3, shape)
+        found = collect_needs(identity(*shape), [wanted], given).values[wanted]
+        assert found.shape == (len(given) * POINTS, shape[axis])
+        for sample, points in zip(given, np.split(found, len(given)), strict=True):
+            columns = {tuple(c) for c in np.moveaxis(sample, axis, -1).reshape(-1, shape[axis])}
+            assert {tuple(point) for point in points.astype(np.float32)} <= columns
 
 
 @pytest.mark.parametrize("aggregator", [Aggregator.MIN, Aggregator.MAX, Aggregator.MEDIAN])

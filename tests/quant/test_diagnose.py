@@ -120,3 +120,12 @@ def test_equal_models_have_no_noise() -> None:
 def test_no_samples_is_an_error() -> None:
     with pytest.raises(quant.SamplesError, match="no calibration samples"):
         quant.diagnose(quantized("conv_relu_conv"), [])
+
+
+def test_aligned_layers_are_compared_with_what_they_compute_now(cpu: Target) -> None:
+    """Alignment changes what a producer hands on; that is no noise."""
+    model = models.concat_then_convs()
+    result = run(model, cpu)
+    assert result.outcomes["align conv_d -> conv_e"] != "none"
+    noise = [layer.sqnr_db or 0 for layer in quant.diagnose(result, models.samples(model)).layers]
+    assert min(noise) > 20

@@ -13,7 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from quant.fake_quantize import Levels, activation_levels, quantize, to_integers, weight_levels
+from quant.fake_quantize import (
+    Levels,
+    activation_levels,
+    halved,
+    quantize,
+    to_integers,
+    weight_levels,
+)
 from quant.runtime import opset
 from quant.scheme import Granularity, Mode, Scheme
 from tests.models import evaluate, finish, parameter
@@ -141,14 +148,14 @@ def test_a_channel_of_weights_has_no_larger_step_than_the_tensor(
 def test_weights_of_half_the_range_stay_within_64(given_range: tuple[Array, Array]) -> None:
     low, high = given_range
     magnitude = np.maximum(np.abs(low), np.abs(high))
-    levels = weight_levels(W_SYMMETRIC, -magnitude, magnitude, is_half_range=True)
+    levels = halved(weight_levels(W_SYMMETRIC, -magnitude, magnitude))
     integers = to_integers(inside(low, high), levels)
     assert np.abs(integers).max() <= 64
 
 
 def test_half_range_doubles_the_range_on_the_same_grid() -> None:
     full = weight_levels(W_SYMMETRIC, np.float32(-2), np.float32(2))
-    half = weight_levels(W_SYMMETRIC, np.float32(-2), np.float32(2), is_half_range=True)
+    half = halved(weight_levels(W_SYMMETRIC, np.float32(-2), np.float32(2)))
     assert (half.low, half.high) == (full.low * 2, full.high * 2)
     assert (half.levels, half.first) == (full.levels, full.first) == (255, -127)
 

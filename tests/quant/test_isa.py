@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from quant.isa import saturates
+from quant.isa import DETECT, saturates
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "AMD64"])
@@ -24,9 +24,17 @@ def test_x86_saturates_without_vnni(
     machine: str, flags: frozenset[str], expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("platform.machine", lambda: machine)
-    assert saturates(flags) is expected
+    assert saturates(DETECT, flags) is expected
 
 
 def test_other_machines_do_not_saturate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
-    assert not saturates(frozenset())
+    assert not saturates(DETECT, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("isa", "expected"),
+    [(None, False), ("avx2", True), ("avx512", True), ("vnni", False), ("amx", False)],
+)
+def test_named_instruction_sets_ignore_this_machine(isa: str | None, expected: bool) -> None:
+    assert saturates(isa) is expected

@@ -241,7 +241,7 @@ def test_weights_that_were_compressed_are_a_warning() -> None:
 def test_a_cpu_that_saturates_is_a_warning_for_other_targets(
     monkeypatch: pytest.MonkeyPatch, name: str, count: int
 ) -> None:
-    monkeypatch.setattr("quant.entry.saturates", lambda: True)
+    monkeypatch.setattr("quant.entry.saturates", lambda isa: True)
     step = quant.Step(use="DefaultQuantization", parameters={})
     plan = quant.resolve(quant.load_model(models.residual()), [step], runner.load_target(name))
     assert sum("has no VNNI" in warning for warning in plan.warnings) == count

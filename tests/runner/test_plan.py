@@ -10,6 +10,7 @@ from runner.errors import RecipeError
 from runner.plan import Plan, calibration_count, make_plan
 from runner.plan_json import digest, plan_from_json, plan_to_json
 from runner.recipe.read import read
+from runner.targets import FOLDER
 from tests.runner.tiny import write_recipe
 
 FAST = "benchmark: {seconds: 0.05, repeats: 2}\n"
@@ -81,3 +82,15 @@ def test_a_layer_that_is_not_there_is_found_on_its_line(tiny: Path) -> None:
     assert problem.message == "no operation is named 'conv_9' - did you mean 'conv_1'?"
     source = problem.location.source
     assert source[problem.location.column - 1 :].startswith("conv_9")
+
+
+def test_instruction_set_that_differs_from_this_machine_is_noted(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is measured on a machine that does not saturate does not show what the target loses."""
+    monkeypatch.setattr("runner.plan.saturates", lambda isa: isa == "avx2")
+    text = (FOLDER / "cpu.yaml").read_text(encoding="utf-8")
+    (tiny / "old.yaml").write_text(text.replace("isa: detect", "isa: avx2"), encoding="utf-8")
+    (note,) = plan_of(tiny, targets="./old.yaml").notes
+    assert "'avx2' does saturate, this machine's does not" in note
+    assert plan_of(tiny).notes == ()
