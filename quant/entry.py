@@ -128,7 +128,7 @@ def resolve(model: ov.Model, steps: Sequence[Step], target: Target) -> QuantPlan
     graph = view(model)
     uses = {step.use: step for step in simple}
     quantizing = uses[MIN_MAX]
-    smoothed = smooth.candidates(graph) if SMOOTH in uses else frozenset()
+    smoothed = smooth.candidates(graph, uses[SMOOTH].parameters) if SMOOTH in uses else frozenset()
     found, operations = min_max.quantization(
         graph, quantizing.parameters, target, quantizing.index, smoothed
     )

@@ -66,6 +66,13 @@ class ModelType(StrEnum):
     TRANSFORMER = "transformer"
 
 
+class SmoothedType(StrEnum):
+    """Operation types whose input SmoothQuant may scale."""
+
+    CONVOLUTION = "Convolution"
+    MATMUL = "MatMul"
+
+
 class SaturationFix(StrEnum):
     """Which weights use half of their range, against 16-bit accumulators that saturate.
 
@@ -256,12 +263,17 @@ class LayerwiseParameters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmoothParameters:
-    """Parameters of SmoothQuant. `alpha` None: chosen per group of layers from the statistics."""
+    """Parameters of SmoothQuant. `alpha` None: chosen per group of layers from the statistics.
+
+    `types`: the operation types that are smoothed. In DefaultQuantization MatMuls are only with
+    `model_type: transformer`, since each group of them gets a quantizer of its own.
+    """
 
     stat_subset_size: int | None = field(default=None, metadata=_COUNT)
     shuffle_data: bool = False
     seed: int = 0
     alpha: float | None = field(default=None, metadata=_bounded(0, 1, "a number from 0 to 1"))
+    types: tuple[SmoothedType, ...] = (SmoothedType.CONVOLUTION, SmoothedType.MATMUL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

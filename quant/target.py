@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from quant.scheme import Granularity, Preset, Scheme
+from quant.scheme import Preset, Scheme
 
 DEPTHWISE = "DepthwiseConvolution"
 """GroupConvolution (or Convolution) with as many groups as input channels: a name of descriptors
@@ -28,11 +28,6 @@ class Support:
     weights: tuple[Scheme, ...] = ()
     outputs: tuple[Scheme, ...] = ()
     unified_scales: str | tuple[tuple[int, ...], ...] = ()
-
-    @property
-    def is_per_channel(self) -> bool:
-        """Whether activations are taken per channel first, as for depthwise convolutions."""
-        return bool(self.activations) and self.activations[0].granularity is Granularity.PERCHANNEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

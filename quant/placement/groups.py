@@ -5,7 +5,7 @@ from __future__ import annotations
 from quant.graph import Graph
 from quant.placement.sites import Site
 from quant.placement.tables import LINEAR, descriptor_type
-from quant.target import Support, Target
+from quant.target import DEPTHWISE, Support, Target
 
 _NEEDS_ONE_SCALE = LINEAR | {"ScaledDotProductAttention"}
 """A mixed tensor needs one scale only where its scale can't be split any more: below it stands
@@ -36,7 +36,7 @@ def _meeting_places(graph: Graph, target: Target, site: Site) -> list[object]:
     places: list[object] = []
     supports = {r.port: _support(graph, target, r.port.op) for r in site.readers}
     needs_one_scale = any(graph.op(r.port).type in _NEEDS_ONE_SCALE for r in site.readers)
-    if needs_one_scale and not any(s.is_per_channel for s in supports.values()):
+    if needs_one_scale and not any(_is_depthwise(graph, r.port.op) for r in site.readers):
         places += [("mixer", index) for index in site.mixers]
     for port, support in supports.items():
         if support.unified_scales == "all":
@@ -50,3 +50,7 @@ def _meeting_places(graph: Graph, target: Target, site: Site) -> list[object]:
 
 def _support(graph: Graph, target: Target, index: int) -> Support:
     return target.operations[descriptor_type(graph, graph.ops[index])]
+
+
+def _is_depthwise(graph: Graph, index: int) -> bool:
+    return descriptor_type(graph, graph.ops[index]) == DEPTHWISE

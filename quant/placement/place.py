@@ -16,7 +16,13 @@ from quant.placement.layers import Layers, Wish, asked, layers, wish
 from quant.placement.outputs import with_outputs
 from quant.placement.schemes import Candidates, choose, only_per_tensor, override, shared
 from quant.placement.sites import Site, sites
-from quant.placement.tables import ACTIVATION_FUNCTIONS, GATES, HIDDEN_STATE, descriptor_type
+from quant.placement.tables import (
+    ACTIVATION_FUNCTIONS,
+    CONVOLUTIONS,
+    GATES,
+    HIDDEN_STATE,
+    descriptor_type,
+)
 from quant.placement.weights import Weights, first_layers, is_saturable, weights
 from quant.plan import (
     ActivationQuantizer,
@@ -211,9 +217,14 @@ def _listed(candidates: Candidates) -> str:
 
 
 def _channels(setting: _Setting, site: Site) -> int | None:
-    """The static channel count of a site's tensor, on axis 1."""
+    """The static channel count of a site's tensor, on axis 1.
+
+    A tensor of rank 3 has its channels there only if a convolution reads it; else it may as well be
+    a sequence of vectors.
+    """
     shape = setting.graph.shape(site.tensor)
-    return shape[1] if shape is not None and len(shape) > 2 else None
+    read = any(setting.graph.op(reader.port).type in CONVOLUTIONS for reader in site.readers)
+    return shape[1] if shape is not None and len(shape) > (2 if read else 3) else None
 
 
 def _quantizer(

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant.graph import Graph, Op, Port, attributes
-from quant.parameters import Aggregator, SmoothParameters
+from quant.parameters import Aggregator, Overrides, SmoothedType, SmoothParameters
+from quant.placement.estimators import estimators
 from quant.plan import ActivationQuantizer, MinMaxPlan, SmoothGroup, SmoothPlan, Subset, TensorRef
 from quant.runtime import opset
 from quant.statistics.need import Need, Reduction, Statistics
@@ -35,8 +36,10 @@ _LOW_QUANTILE = 0.1
 """Scales below this quantile are raised to it. Source: NNCF 3.4.0."""
 
 
-def candidates(graph: Graph) -> frozenset[Port]:
+def candidates(graph: Graph, parameters: SmoothParameters) -> frozenset[Port]:
     """The activation ports of MatMuls with a matrix of weights that nothing else reads."""
+    if SmoothedType.MATMUL not in parameters.types:
+        return frozenset()
     return frozenset(Port(op.index, 0) for op in graph.ops if _is_smoothable(graph, op))
 
 
@@ -56,11 +59,12 @@ def _is_smoothable(graph: Graph, op: Op) -> bool:
 
 
 def plan(graph: Graph, parameters: SmoothParameters, quantization: MinMaxPlan) -> SmoothPlan:
-    """The groups of MatMuls, each on one tensor, that are quantized later."""
+    """The groups of MatMuls and of convolutions, each on one tensor, that are quantized later."""
+    convolutions = SmoothedType.CONVOLUTION in parameters.types
     groups = [
         _group(graph, quantizer.name, quantizer.operations)
         for quantizer in quantization.activations
-        if quantizer.is_smoothed or _reads_directly(graph, quantizer)
+        if quantizer.is_smoothed or (convolutions and _reads_directly(graph, quantizer))
     ]
     return SmoothPlan(
         subset=Subset(
@@ -72,8 +76,14 @@ def plan(graph: Graph, parameters: SmoothParameters, quantization: MinMaxPlan) -
 
 
 def _reads_directly(graph: Graph, quantizer: ActivationQuantizer) -> bool:
-    """Whether convolutions with weights of their own are all that reads a per-tensor quantizer."""
+    """Whether convolutions with weights of their own are all that reads a per-tensor quantizer.
+
+    One with estimators that the user chose is left alone: of a scaled tensor only the extremes are
+    known.
+    """
     if quantizer.group is not None or quantizer.channels is not None:
+        return False
+    if quantizer.estimators != estimators(quantizer.scheme, None, Overrides()):
         return False
     ops = [graph.by_name[port.op] for port in quantizer.consumers]
     return all(

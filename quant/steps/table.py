@@ -19,6 +19,7 @@ from quant.parameters import (
     MinMaxParameters,
     ModelType,
     OverflowParameters,
+    SmoothedType,
     SmoothParameters,
     read_parameters,
 )
@@ -110,7 +111,7 @@ PARAMETERS: Mapping[str, type] = {
 
 PARTS: Mapping[str, Callable[[DefaultParameters], bool]] = {
     ALIGN: lambda whole: whole.use_channel_alignment,
-    SMOOTH: lambda whole: whole.model_type is ModelType.TRANSFORMER and whole.use_smooth_quant,
+    SMOOTH: lambda whole: whole.use_smooth_quant,
     MIN_MAX: lambda _: True,
     FAST_BIAS: lambda whole: whole.use_fast_bias,
     BIAS: lambda whole: not whole.use_fast_bias,
@@ -166,19 +167,23 @@ def _expand(index: int, step: Step) -> list[SimpleStep]:
     if step.use != DEFAULT:
         return [SimpleStep(index=index, use=step.use, parameters=parameters)]
     return [
-        SimpleStep(index=index, use=use, parameters=_part(STEPS[use].parameters, parameters))
+        SimpleStep(index=index, use=use, parameters=_part(use, parameters))
         for use, is_part in PARTS.items()
         if is_part(parameters)
     ]
 
 
-def _part(kind: type, whole: DefaultParameters) -> Any:
+def _part(use: str, whole: DefaultParameters) -> Any:
     """The parameters that a part shares with the whole; what the whole has no name for stays
     default."""
+    kind = STEPS[use].parameters
     shared = {f.name for f in dataclasses.fields(kind)} & {
         f.name for f in dataclasses.fields(whole)
     }
-    return kind(**{name: getattr(whole, name) for name in shared})
+    values = {name: getattr(whole, name) for name in shared}
+    if use == SMOOTH and whole.model_type is not ModelType.TRANSFORMER:
+        values["types"] = (SmoothedType.CONVOLUTION,)
+    return kind(**values)
 
 
 def _check_order(steps: list[SimpleStep]) -> None:

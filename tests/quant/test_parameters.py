@@ -27,6 +27,7 @@ from quant.parameters import (
     Overrides,
     RangeEstimator,
     SideEstimator,
+    SmoothedType,
     SmoothParameters,
     read_parameters,
 )
@@ -278,9 +279,11 @@ def test_default_quantization_expands() -> None:
     given = {"preset": "mixed", "stat_subset_size": 5, "threshold": 2.0}
     minimum = MinMaxParameters(preset=Preset.MIXED, stat_subset_size=5)
     alignment = ChannelAlignmentParameters(stat_subset_size=5)
+    smooth = SmoothParameters(stat_subset_size=5, types=(SmoothedType.CONVOLUTION,))
     bias = FastBiasParameters(stat_subset_size=5, threshold=2.0)
     assert expand((Step(use="DefaultQuantization", parameters=given),)) == (
         SimpleStep(index=0, use=ALIGN, parameters=alignment),
+        SimpleStep(index=0, use=SMOOTH, parameters=smooth),
         SimpleStep(index=0, use=MIN_MAX, parameters=minimum),
         SimpleStep(index=0, use=FAST_BIAS, parameters=bias),
         SimpleStep(index=0, use=OVERFLOW, parameters=OverflowParameters(stat_subset_size=5)),
@@ -290,13 +293,9 @@ def test_default_quantization_expands() -> None:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, [ALIGN, MIN_MAX, FAST_BIAS, OVERFLOW]),
-        ({"use_channel_alignment": False}, [MIN_MAX, FAST_BIAS, OVERFLOW]),
-        ({"model_type": "transformer"}, [ALIGN, SMOOTH, MIN_MAX, FAST_BIAS, OVERFLOW]),
-        (
-            {"model_type": "transformer", "use_smooth_quant": False},
-            [ALIGN, MIN_MAX, FAST_BIAS, OVERFLOW],
-        ),
+        ({}, [ALIGN, SMOOTH, MIN_MAX, FAST_BIAS, OVERFLOW]),
+        ({"use_channel_alignment": False}, [SMOOTH, MIN_MAX, FAST_BIAS, OVERFLOW]),
+        ({"use_smooth_quant": False}, [ALIGN, MIN_MAX, FAST_BIAS, OVERFLOW]),
     ],
     ids=str,
 )
@@ -338,10 +337,16 @@ def test_problems_of_all_steps_at_once() -> None:
     ]
 
 
+def test_matmuls_are_smoothed_in_transformers() -> None:
+    given = {"model_type": "transformer"}
+    steps = expand((Step(use="DefaultQuantization", parameters=given),))
+    assert steps[1].parameters == SmoothParameters()
+
+
 def test_full_bias_correction_takes_the_place_of_the_fast_one() -> None:
     given = {"use_fast_bias": False, "threshold": 2.0, "apply_for_all_nodes": True}
     bias = BiasParameters(threshold=2.0, apply_for_all_nodes=True)
-    assert expand((Step(use="DefaultQuantization", parameters=given),))[2:] == (
+    assert expand((Step(use="DefaultQuantization", parameters=given),))[3:] == (
         SimpleStep(index=0, use=BIAS, parameters=bias),
         SimpleStep(index=0, use=OVERFLOW, parameters=OverflowParameters()),
     )

@@ -193,3 +193,16 @@ def test_an_explicit_step_smooths_without_a_model_type(cpu: Target) -> None:
     steps = [quant.Step(use="SmoothQuant"), quant.Step(use="MinMaxQuantization")]
     plan = quant.resolve(quant.load_model(uneven_layers(1, 4, 16)), steps, cpu)
     assert len(plan.steps[0].groups) == 2
+
+
+def test_ranges_that_the_user_chose_are_kept(cpu: Target) -> None:
+    """Of a scaled tensor only the extremes are known, so such a convolution is left alone."""
+    model = quant.load_model(models.conv_relu_conv())
+    chosen = {"range_estimator": {"preset": "quantile"}}
+    steps = [quant.Step(use="DefaultQuantization", parameters={"activations": chosen})]
+    assert [len(plan_of(model, each, cpu).groups) for each in ([], steps)] == [2, 0]
+
+
+def plan_of(model: ov.Model, steps: list[quant.Step], cpu: Target) -> SmoothPlan:
+    found = quant.resolve(model, steps or [quant.Step(use="DefaultQuantization")], cpu)
+    return next(step for step in found.steps if isinstance(step, SmoothPlan))

@@ -55,7 +55,7 @@ def test_convolutions_of_the_cpu() -> None:
     target = load_target("cpu")
     expected = Support(activations=(A_SYM, A_ASYM), weights=(W_SYM, W_ASYM))
     assert target.operations["Convolution"] == expected
-    assert target.operations[DEPTHWISE].is_per_channel
+    assert target.operations[DEPTHWISE].activations[0].granularity is Granularity.PERCHANNEL
     assert target.operations[EMBEDDING] == Support(weights=(W_SYM, W_ASYM))
     assert target.operations["Concat"] == Support(unified_scales="all")
     assert target.preset(Preset.ACCURACY) is Preset.MIXED

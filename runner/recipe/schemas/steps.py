@@ -111,7 +111,14 @@ MIN_MAX: dict[str, Rules] = {
 }
 FAST_BIAS: dict[str, Rules] = {**STATISTICS, "threshold": POSITIVE}
 BIAS: dict[str, Rules] = {**FAST_BIAS, "apply_for_all_nodes": TRUTH}
-SMOOTH: dict[str, Rules] = {**STATISTICS, "alpha": {"type": "number", "min": 0, "max": 1}}
+SMOOTH: dict[str, Rules] = {
+    **STATISTICS,
+    "alpha": {"type": "number", "min": 0, "max": 1},
+    "types": {
+        "type": "list",
+        "schema": {"type": "string", "allowed": ["Convolution", "MatMul"]},
+    },
+}
 TUNING: dict[str, Rules] = {
     "num_samples_for_tuning": COUNT,
     "tuning_iterations": COUNT,
