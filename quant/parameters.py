@@ -66,13 +66,6 @@ class ModelType(StrEnum):
     TRANSFORMER = "transformer"
 
 
-class SmoothedType(StrEnum):
-    """Operation types whose input SmoothQuant may scale."""
-
-    CONVOLUTION = "Convolution"
-    MATMUL = "MatMul"
-
-
 class SaturationFix(StrEnum):
     """Which weights use half of their range, against 16-bit accumulators that saturate.
 
@@ -265,15 +258,15 @@ class LayerwiseParameters:
 class SmoothParameters:
     """Parameters of SmoothQuant. `alpha` None: chosen per group of layers from the statistics.
 
-    `types`: the operation types that are smoothed. In DefaultQuantization MatMuls are only with
-    `model_type: transformer`, since each group of them gets a quantizer of its own.
+    `separate`: MatMuls on a tensor that others read as well get a quantizer of their own, so that
+    they can be smoothed, too. In DefaultQuantization only with `model_type: transformer`.
     """
 
     stat_subset_size: int | None = field(default=None, metadata=_COUNT)
     shuffle_data: bool = False
     seed: int = 0
     alpha: float | None = field(default=None, metadata=_bounded(0, 1, "a number from 0 to 1"))
-    types: tuple[SmoothedType, ...] = (SmoothedType.CONVOLUTION, SmoothedType.MATMUL)
+    separate: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

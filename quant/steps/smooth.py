@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant.graph import Graph, Op, Port, attributes
-from quant.parameters import Aggregator, Overrides, SmoothedType, SmoothParameters
+from quant.parameters import Aggregator, Overrides, SmoothParameters
 from quant.placement.estimators import estimators
 from quant.plan import ActivationQuantizer, MinMaxPlan, SmoothGroup, SmoothPlan, Subset, TensorRef
 from quant.runtime import opset
@@ -38,7 +38,7 @@ _LOW_QUANTILE = 0.1
 
 def candidates(graph: Graph, parameters: SmoothParameters) -> frozenset[Port]:
     """The activation ports of MatMuls with a matrix of weights that nothing else reads."""
-    if SmoothedType.MATMUL not in parameters.types:
+    if not parameters.separate:
         return frozenset()
     return frozenset(Port(op.index, 0) for op in graph.ops if _is_smoothable(graph, op))
 
@@ -60,11 +60,10 @@ def _is_smoothable(graph: Graph, op: Op) -> bool:
 
 def plan(graph: Graph, parameters: SmoothParameters, quantization: MinMaxPlan) -> SmoothPlan:
     """The groups of MatMuls and of convolutions, each on one tensor, that are quantized later."""
-    convolutions = SmoothedType.CONVOLUTION in parameters.types
     groups = [
         _group(graph, quantizer.name, quantizer.operations)
         for quantizer in quantization.activations
-        if quantizer.is_smoothed or (convolutions and _reads_directly(graph, quantizer))
+        if quantizer.is_smoothed or _reads_directly(graph, quantizer)
     ]
     return SmoothPlan(
         subset=Subset(
@@ -76,7 +75,8 @@ def plan(graph: Graph, parameters: SmoothParameters, quantization: MinMaxPlan) -
 
 
 def _reads_directly(graph: Graph, quantizer: ActivationQuantizer) -> bool:
-    """Whether convolutions with weights of their own are all that reads a per-tensor quantizer.
+    """Whether layers of one kind, with weights of their own, are all that reads a quantizer per
+    tensor whose scaling costs no operation.
 
     One with estimators that the user chose is left alone: of a scaled tensor only the extremes are
     known.
@@ -86,6 +86,9 @@ def _reads_directly(graph: Graph, quantizer: ActivationQuantizer) -> bool:
     if quantizer.estimators != estimators(quantizer.scheme, None, Overrides()):
         return False
     ops = [graph.by_name[port.op] for port in quantizer.consumers]
+    if all(_is_smoothable(graph, op) for op in ops):
+        shape = graph.shape(ops[0].inputs[0])
+        return shape is not None and (None not in shape or len(shape) == 2)
     return all(
         op.type == "Convolution"
         and graph.is_constant(op.inputs[1])

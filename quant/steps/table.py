@@ -19,7 +19,6 @@ from quant.parameters import (
     MinMaxParameters,
     ModelType,
     OverflowParameters,
-    SmoothedType,
     SmoothParameters,
     read_parameters,
 )
@@ -182,7 +181,7 @@ def _part(use: str, whole: DefaultParameters) -> Any:
     }
     values = {name: getattr(whole, name) for name in shared}
     if use == SMOOTH and whole.model_type is not ModelType.TRANSFORMER:
-        values["types"] = (SmoothedType.CONVOLUTION,)
+        values["separate"] = False
     return kind(**values)
 
 

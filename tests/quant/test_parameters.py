@@ -27,7 +27,6 @@ from quant.parameters import (
     Overrides,
     RangeEstimator,
     SideEstimator,
-    SmoothedType,
     SmoothParameters,
     read_parameters,
 )
@@ -279,7 +278,7 @@ def test_default_quantization_expands() -> None:
     given = {"preset": "mixed", "stat_subset_size": 5, "threshold": 2.0}
     minimum = MinMaxParameters(preset=Preset.MIXED, stat_subset_size=5)
     alignment = ChannelAlignmentParameters(stat_subset_size=5)
-    smooth = SmoothParameters(stat_subset_size=5, types=(SmoothedType.CONVOLUTION,))
+    smooth = SmoothParameters(stat_subset_size=5, separate=False)
     bias = FastBiasParameters(stat_subset_size=5, threshold=2.0)
     assert expand((Step(use="DefaultQuantization", parameters=given),)) == (
         SimpleStep(index=0, use=ALIGN, parameters=alignment),
@@ -337,7 +336,7 @@ def test_problems_of_all_steps_at_once() -> None:
     ]
 
 
-def test_matmuls_are_smoothed_in_transformers() -> None:
+def test_matmuls_are_smoothed_apart_in_transformers() -> None:
     given = {"model_type": "transformer"}
     steps = expand((Step(use="DefaultQuantization", parameters=given),))
     assert steps[1].parameters == SmoothParameters()

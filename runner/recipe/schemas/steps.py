@@ -114,10 +114,7 @@ BIAS: dict[str, Rules] = {**FAST_BIAS, "apply_for_all_nodes": TRUTH}
 SMOOTH: dict[str, Rules] = {
     **STATISTICS,
     "alpha": {"type": "number", "min": 0, "max": 1},
-    "types": {
-        "type": "list",
-        "schema": {"type": "string", "allowed": ["Convolution", "MatMul"]},
-    },
+    "separate": TRUTH,
 }
 TUNING: dict[str, Rules] = {
     "num_samples_for_tuning": COUNT,
