@@ -22,6 +22,7 @@ from quant.placement.tables import (
     GATES,
     HIDDEN_STATE,
     descriptor_type,
+    is_behind_matmul,
 )
 from quant.placement.weights import Weights, first_layers, is_saturable, weights
 from quant.plan import (
@@ -222,6 +223,8 @@ def _channels(setting: _Setting, site: Site) -> int | None:
     A tensor of rank 3 has its channels there only if a convolution reads it; else it may as well be
     a sequence of vectors.
     """
+    if is_behind_matmul(setting.graph, site.tensor):
+        return None
     shape = setting.graph.shape(site.tensor)
     read = any(setting.graph.op(reader.port).type in CONVOLUTIONS for reader in site.readers)
     return shape[1] if shape is not None and len(shape) > (2 if read else 3) else None

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from quant.graph import Graph, Op, Port, attributes
 from quant.parameters import Aggregator, Overrides, SmoothParameters
 from quant.placement.estimators import estimators
+from quant.placement.tables import is_behind_matmul
 from quant.plan import ActivationQuantizer, MinMaxPlan, SmoothGroup, SmoothPlan, Subset, TensorRef
 from quant.runtime import opset
 from quant.statistics.need import Need, Reduction, Statistics
@@ -75,13 +76,13 @@ def plan(graph: Graph, parameters: SmoothParameters, quantization: MinMaxPlan) -
 
 
 def _reads_directly(graph: Graph, quantizer: ActivationQuantizer) -> bool:
-    """Whether layers of one kind, with weights of their own, are all that reads a quantizer per
-    tensor whose scaling costs no operation.
+    """Whether layers of one kind, with weights of their own, are all that reads a quantizer of 8
+    bits per tensor whose scaling costs no operation.
 
     One with estimators that the user chose is left alone: of a scaled tensor only the extremes are
     known.
     """
-    if quantizer.group is not None or quantizer.channels is not None:
+    if quantizer.group is not None or quantizer.channels is not None or quantizer.scheme.bits > 8:
         return False
     if quantizer.estimators != estimators(quantizer.scheme, None, Overrides()):
         return False
@@ -89,7 +90,7 @@ def _reads_directly(graph: Graph, quantizer: ActivationQuantizer) -> bool:
     if all(_is_smoothable(graph, op) for op in ops):
         shape = graph.shape(ops[0].inputs[0])
         return shape is not None and (None not in shape or len(shape) == 2)
-    return all(
+    return not is_behind_matmul(graph, ops[0].inputs[0]) and all(
         op.type == "Convolution"
         and graph.is_constant(op.inputs[1])
         and len(graph.consumers(op.inputs[1])) == 1

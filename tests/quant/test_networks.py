@@ -32,7 +32,7 @@ class Case:
 CASES = (
     Case(
         network="mobilenet_v2",
-        per_channel=17,
+        per_channel=18,
         activations={
             "Parameter -> Convolution": 1,
             "Clamp -> GroupConvolution": 17,
@@ -47,6 +47,7 @@ CASES = (
     ),
     Case(
         network="resnet_18",
+        per_channel=1,
         activations={
             "Parameter -> Convolution": 1,
             "Relu -> MaxPool": 1,
@@ -60,6 +61,7 @@ CASES = (
     ),
     Case(
         network="resnet_50",
+        per_channel=1,
         activations={
             "Parameter -> Convolution": 1,
             "Relu -> MaxPool": 1,

@@ -101,7 +101,8 @@ def test_what_the_result_tells() -> None:
     result = quantized("conv_relu_conv")
     assert set(result.timings) == {
         *("load_s", "resolve_s", "collect_s", "fold_s"),
-        *("ActivationChannelAlignment_s", "MinMaxQuantization_s", "FastBiasCorrection_s"),
+        *("ActivationChannelAlignment_s", "SmoothQuant_s"),
+        *("MinMaxQuantization_s", "FastBiasCorrection_s"),
     }
     assert (result.sample_count, result.fake_quantize_count, result.warnings) == (8, 2, ())
     assert status_of(result) == {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 import quant
@@ -68,7 +68,10 @@ plans_but_quantization = st.builds(
 def test_a_plan_reads_back_equal(plan: Plan, name: str, wanted: dict[str, object]) -> None:
     step = quant.Step(use="DefaultQuantization", parameters=wanted)
     model = quant.load_model(BUILDERS[name]())
-    found = quant.resolve(model, [step], CPU)
+    try:
+        found = quant.resolve(model, [step], CPU)
+    except quant.ParameterError:  # estimators of the wrong side
+        reject()
     plan = dataclasses.replace(plan, quantization=found)
     text = plan_to_json(plan)
     assert plan_from_json(text) == plan
