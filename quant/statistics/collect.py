@@ -41,7 +41,7 @@ def collect_needs(
         vector = outputs[0] if layout.length else np.zeros(0, dtype=np.float32)
         if not broken and not np.isfinite(vector).all():
             broken.append((index, int(np.flatnonzero(~np.isfinite(vector))[0])))
-        vector = np.append(vector, np.float32(0))
+        vector = layout.completed(vector)
         for accumulator, is_member in zip(accumulators, members, strict=True):
             if is_member:
                 accumulator.add(vector)

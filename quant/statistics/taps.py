@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quant.parameters import Aggregator
 from quant.placement.tables import is_nonnegative
@@ -37,11 +39,24 @@ class Tap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Where each tap's values stand in the vector; taps that are known to be zero have none."""
+    """Where each tap's values stand in the vector; taps that are known to be zero have none.
+
+    The first `length` values come from the graph. Behind them stand those that follow from these:
+    the extremes of a tensor whose channels' extremes are there already, by the slots of the
+    channels; and a zero.
+    """
 
     slots: dict[Tap, slice]
     zeros: frozenset[Tap]
     length: int
+    lowest: tuple[slice, ...] = ()
+    highest: tuple[slice, ...] = ()
+
+    def completed(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The graph's values with those behind them that follow."""
+        low = [values[channels].min(initial=np.inf) for channels in self.lowest]
+        high = [values[channels].max(initial=-np.inf) for channels in self.highest]
+        return np.concatenate([values[: self.length], np.array([*low, *high, 0], np.float32)])
 
 
 def tap(need: Need, reduction: Reduction) -> Tap:
@@ -76,18 +91,51 @@ def calibration_model(model: ov.Model, needs: Iterable[Need]) -> tuple[ov.Model,
         for each in wanted
         if each.reduction is Reduction.MIN and _is_nonnegative(nodes[each.op])
     )
+    following = _following(wanted)
     slots: dict[Tap, slice] = {}
     parts, start = [], 0
     for each in wanted:
-        if each not in zeros:
+        if each not in zeros and each not in following:
             parts.append(_reduced(nodes[each.op].output(each.port), each))
             slots[each] = slice(start, start + each.length)
             start += each.length
-    layout = Layout(slots=slots, zeros=zeros, length=start)
+    layout = _with_following(Layout(slots=slots, zeros=zeros, length=start), following)
     if not parts:
         return clone, layout
     result = opset.result(opset.concat(parts, 0))
     return ov.Model([result], clone.get_sinks(), clone.get_parameters(), "calibration"), layout
+
+
+def _following(wanted: Iterable[Tap]) -> dict[Tap, Tap]:
+    """The extremes of whole tensors, with the taps of the channels that they follow from."""
+    channels = {
+        (each.op, each.port, each.reduction): each
+        for each in wanted
+        if each.reduction in _EXTREMES and each.channel_axis is not None
+    }
+    return {
+        each: channels[key]
+        for each in wanted
+        if each.channel_axis is None and (key := (each.op, each.port, each.reduction)) in channels
+    }
+
+
+def _with_following(layout: Layout, following: dict[Tap, Tap]) -> Layout:
+    """The layout with slots for the extremes that follow; those that are known to be zero do."""
+    kinds = {
+        kind: [tap for tap in following if tap.reduction is kind and tap not in layout.zeros]
+        for kind in _EXTREMES
+    }
+    ordered = [each for kind in _EXTREMES for each in kinds[kind]]
+    places = {tap: slice(i, i + 1) for i, tap in enumerate(ordered, start=layout.length)}
+    spans = {kind: tuple(layout.slots[following[t]] for t in taps) for kind, taps in kinds.items()}
+    return Layout(
+        slots=layout.slots | places,
+        zeros=layout.zeros,
+        length=layout.length,
+        lowest=spans[Reduction.MIN],
+        highest=spans[Reduction.MAX],
+    )
 
 
 def _is_nonnegative(node: ov.Node) -> bool:
@@ -109,9 +157,14 @@ def _reduced(tensor: ov.Output, tap: Tap) -> ov.Node:
         if tap.reduction is Reduction.MEAN_SQUARE:
             tensor = opset.multiply(tensor, tensor).output(0)
         values = reduce(tensor, np.array(axes, dtype=np.int64), keep_dims=False) if axes else tensor
-    flat = opset.reshape(values, np.array([-1], dtype=np.int64), special_zero=False)
+    flat = values
+    if not isinstance(values, ov.Node) or values.output(0).get_partial_shape().rank != 1:
+        flat = opset.reshape(values, np.array([-1], dtype=np.int64), special_zero=False)
     return flat if tensor.get_element_type() == ov.Type.f32 else opset.convert(flat, "f32")
 
+
+_EXTREMES = (Reduction.MIN, Reduction.MAX)
+"""What follows for a tensor from what is known of its channels."""
 
 _REDUCE = {
     Reduction.MIN: opset.reduce_min,
