@@ -23,6 +23,7 @@ from quant.plan import (
     QuantPlan,
     Status,
     StepPlan,
+    TuningPlan,
 )
 from quant.runtime import ov
 from quant.statistics.collect import collect_needs
@@ -236,7 +237,7 @@ def apply(
             if isinstance(step, MinMaxPlan)
             for each in step.activations
         ),
-        warnings=(*plan.warnings, *work.warnings, *_shortages(plan, statistics.sample_count)),
+        warnings=(*plan.warnings, *work.warnings, *_shortages(plan, statistics, samples)),
         fp32=reference,
     )
 
@@ -267,12 +268,18 @@ def _inference(
     )
 
 
-def _shortages(plan: QuantPlan, count: int) -> Iterable[str]:
-    """A warning for each size of subset that the samples did not fill."""
-    sizes = dict.fromkeys(step.subset.size for step in plan.steps)
-    for size in sizes:
-        if size is not None and count and size > count:
-            yield f"stat_subset_size is {size}, but there were only {count} samples"
+def _shortages(plan: QuantPlan, statistics: Statistics, samples: Samples | None) -> Iterable[str]:
+    """A warning for each parameter that asks for more samples than there were."""
+    sizes = dict.fromkeys(
+        ("num_samples_for_tuning" if isinstance(step, TuningPlan) else "stat_subset_size", size)
+        for step in plan.steps
+        if (size := step.subset.size) is not None
+    )
+    read = statistics.sample_count
+    found = read if samples is None else count(samples, statistics)
+    for name, size in sizes:
+        if read and size > found:
+            yield f"{name} is {size}, but there were only {found} samples"
 
 
 def _results(plan: QuantPlan, work: Work) -> tuple[OperationResult, ...]:

@@ -110,8 +110,8 @@ def symmetric(magnitude: Array, first: int, last: int) -> Levels:
 
 
 def asymmetric(low: Array, high: Array, first: int, last: int) -> Levels:
-    """A grid over [low, high], widened until it holds zero and zero lies on a level; never
-    narrowed.
+    """A grid over [low, high] with zero on a level: widened for that, but for an end less than half
+    a step away from zero, which becomes zero.
 
     Unlike POT and NNCF, zero is moved onto a level also where its rounded level is the first or
     last.

@@ -273,8 +273,7 @@ class SmoothParameters:
 class DefaultParameters(MinMaxParameters):
     """Parameters of DefaultQuantization: those of the steps that it is made of.
 
-    `use_smooth_quant` counts with `model_type: transformer` only, `apply_for_all_nodes` with
-    `use_fast_bias: false` only.
+    `apply_for_all_nodes` goes with `use_fast_bias: false` only.
 
     `inplace_statistics` is accepted for POT's sake: reductions always run inside the graph.
     """
@@ -359,6 +358,9 @@ def _read_dataclass(kind: type, value: Any, path: KeyPath, report: Any) -> Any:
         _check_bounds(known[key].metadata, read[key], (*path, key), report)
     if issubclass(kind, Request):
         _check_request(kind, value, path, report)
+    if issubclass(kind, DefaultParameters):
+        for keys, fault in bias_faults(value):
+            report((*path, *keys), fault)
     if issubclass(kind, MinMaxParameters):
         _check_weights(read.get("weights"), (*path, "weights"), report)
     if kind is RangeEstimator:
@@ -401,6 +403,18 @@ def _check_weights(weights: Overrides | None, path: KeyPath, report: Any) -> Non
             if own is not None and own.aggregator is not None:
                 text = "weights have no aggregator: they are one tensor, not a set of samples"
                 report((*at, "range_estimator", side, "aggregator"), text)
+
+
+def bias_faults(given: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    """What of DefaultQuantization's bias correction does not go together: the keys and what is
+    wrong.
+
+    >>> [keys for keys, _ in bias_faults({"apply_for_all_nodes": True})]
+    [('apply_for_all_nodes',)]
+    """
+    if given.get("apply_for_all_nodes") is True and given.get("use_fast_bias", True) is True:
+        text = "'apply_for_all_nodes' needs BiasCorrection; add `use_fast_bias: false`"
+        yield ("apply_for_all_nodes",), text
 
 
 def range_faults(given: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:

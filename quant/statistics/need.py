@@ -69,6 +69,28 @@ class Need:
         return self.channels * values_per_channel(self.reduction, self.channels)
 
 
+def of_extremes(need: Need, low: Array, high: Array) -> Array | None:
+    """The answer `[need.length]` to a need of a range, from the extremes `[C]` of each channel over
+    all samples, whatever the aggregator: nothing more is known of a tensor that a step has changed.
+
+    None where no extremes answer it: means and points. Of a histogram nothing is left, which makes
+    the range that of the extremes.
+    """
+    if need.channel_axis is None:
+        low, high = low.min(keepdims=True), high.max(keepdims=True)
+    match need.reduction:
+        case Reduction.MIN | Reduction.LOW_QUANTILE:
+            return low
+        case Reduction.MAX | Reduction.HIGH_QUANTILE:
+            return high
+        case Reduction.ABS_MAX | Reduction.ABS_QUANTILE:
+            return np.maximum(np.abs(low), np.abs(high))
+        case Reduction.HISTOGRAM:
+            return np.zeros(need.length)
+        case Reduction.MEAN | Reduction.MEAN_SQUARE | Reduction.POINTS:
+            return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
     """The answers: for each need an array `[channels]` of f64, and how many samples they come from.

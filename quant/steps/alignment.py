@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from quant.fake_quantize import activation_levels, weight_levels
 from quant.plan import AlignedPair
 from quant.scheme import Granularity, Mode
-from quant.statistics.need import Need, Reduction
+from quant.statistics.need import Need, Reduction, of_extremes
 
 Array = NDArray[Any]
 
@@ -51,18 +51,12 @@ class Channels:
             mean_square=(self.mean_square - 2 * shift * self.mean + shift**2) / factor**2,
         )
 
-    def answer(self, need: Need) -> Array:
-        """What a need comes to; extremes are those over all samples, whatever the aggregator."""
-        low, high = self.low, self.high
-        if need.channel_axis is None:
-            low, high = low.min(keepdims=True), high.max(keepdims=True)
-        return {
-            Reduction.MIN: low,
-            Reduction.MAX: high,
-            Reduction.ABS_MAX: np.maximum(np.abs(low), np.abs(high)),
-            Reduction.MEAN: self.mean,
-            Reduction.MEAN_SQUARE: self.mean_square,
-        }[need.reduction]
+    def answer(self, need: Need) -> Array | None:
+        """What a need comes to, but for single points; see `of_extremes`."""
+        if need.reduction in (Reduction.MEAN, Reduction.MEAN_SQUARE):
+            found = self.mean if need.reduction is Reduction.MEAN else self.mean_square
+            return found if need.channel_axis is not None else found.mean(keepdims=True)
+        return of_extremes(need, self.low, self.high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

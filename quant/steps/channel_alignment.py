@@ -89,14 +89,13 @@ def _replaced(
 ) -> dict[tuple[str, Need], Array]:
     """What later steps asked of the tensor, as it is after alignment, for both operations."""
     after = channels.changed(found.shift, found.factor)
-    return {
-        (name, need): (value - found.shift) / found.factor
-        if need.reduction is Reduction.POINTS
-        else after.answer(need)
-        for need, value in statistics.values.items()
-        if need.tensor == pair.tensor
-        for name in (pair.producer, pair.consumer)
-    }
+    replaced: dict[tuple[str, Need], Array] = {}
+    for need, value in statistics.values.items():
+        if need.tensor == pair.tensor:
+            answer = after.answer(need)
+            new = (value - found.shift) / found.factor if answer is None else answer
+            replaced |= {(name, need): new for name in (pair.producer, pair.consumer)}
+    return replaced
 
 
 def _columns(work: Work, pair: AlignedPair) -> Array:

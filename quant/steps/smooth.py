@@ -22,7 +22,7 @@ from quant.placement.estimators import estimators
 from quant.placement.tables import is_behind_matmul
 from quant.plan import ActivationQuantizer, MinMaxPlan, SmoothGroup, SmoothPlan, Subset, TensorRef
 from quant.runtime import opset
-from quant.statistics.need import Need, Reduction, Statistics
+from quant.statistics.need import Need, Reduction, Statistics, of_extremes
 from quant.work import Work
 
 Array = NDArray[Any]
@@ -246,25 +246,17 @@ def _smoothed(
 ) -> dict[tuple[str, Need], Array]:
     """What later steps asked of the tensor, as it is after smoothing, for the group's operations.
 
-    Ranges become the extremes over the subset, whatever the aggregator: single samples' are not
-    known.
+    Ranges become the extremes over the subset.
     """
     found: dict[tuple[str, Need], Array] = {}
     for need in statistics.values:
-        if need.tensor != group.tensor or need.reduction is Reduction.MEAN_SQUARE:
-            continue
-        if need.channel_axis not in (None, group.channel_axis):
-            continue  # of other readers, which take another axis for the channels
-        if need.reduction in (Reduction.MEAN, Reduction.POINTS):
-            new = statistics.of(need, group.operations[0]) / scale
-        elif need.reduction is Reduction.HISTOGRAM:
-            new = np.zeros_like(statistics.values[need])  # nothing is known but the extremes
-        elif need.reduction in (Reduction.MIN, Reduction.LOW_QUANTILE):
-            new = low if need.channel_axis is not None else low.min(keepdims=True)
-        elif need.reduction in (Reduction.MAX, Reduction.HIGH_QUANTILE):
-            new = high if need.channel_axis is not None else high.max(keepdims=True)
-        else:
-            new = np.maximum(np.abs(low), np.abs(high))
-            new = new if need.channel_axis is not None else new.max(keepdims=True)
+        if need.tensor != group.tensor or need.channel_axis not in (None, group.channel_axis):
+            continue  # the latter: of other readers, which take another axis for the channels
+        new = of_extremes(need, low, high)
+        if new is None and need.channel_axis is not None:
+            power = 2 if need.reduction is Reduction.MEAN_SQUARE else 1
+            new = statistics.of(need, group.operations[0]) / scale**power
+        if new is None:
+            continue  # a mean of all channels, which none of the group's operations asks for
         found |= {(name, need): new for name in group.operations}
     return found

@@ -154,7 +154,7 @@ def expand(steps: tuple[Step, ...]) -> tuple[SimpleStep, ...]:
             problems += error.problems
     if problems:
         raise ParameterError(problems)
-    _check_order(simple)
+    _check_order(simple, steps)
     return tuple(simple)
 
 
@@ -185,13 +185,15 @@ def _part(use: str, whole: DefaultParameters) -> Any:
     return kind(**values)
 
 
-def _check_order(steps: list[SimpleStep]) -> None:
+def _check_order(steps: list[SimpleStep], asked: tuple[Step, ...]) -> None:
     names = [step.use for step in steps]
     if not steps:
         raise ParameterError([ParameterProblem(0, (), "there are no steps")])
     for position, step in enumerate(steps):
         fault = order_fault(step.use, before=names[:position], after=names[position + 1 :])
-        if step.use in names[:position]:
-            fault = fault or f"{step.use} is there already, by itself or as a part of a step"
+        if step.use in names[:position] and step.use != MIN_MAX:
+            owner = asked[steps[names.index(step.use)].index].use
+            part = f", as a part of {DEFAULT}" if owner == DEFAULT else ""
+            fault = f"{step.use} is there already{part}; remove one of them"
         if fault:
             raise ParameterError([ParameterProblem(step.index, (), fault)])

@@ -19,7 +19,7 @@ from quant.plan import AlignedPair, ChannelAlignmentPlan, MinMaxPlan, Subset, Te
 from quant.runtime import opset, ov
 from quant.scheme import Granularity, Mode, Scheme
 from quant.statistics.collect import collect_needs
-from quant.statistics.need import Reduction, Statistics
+from quant.statistics.need import Need, Reduction, Statistics
 from quant.steps import channel_alignment
 from quant.steps.alignment import NONE, Channels, best_alignment
 from quant.steps.pairs import pairs
@@ -405,6 +405,22 @@ def test_factors_are_bounded(width: float) -> None:
 def test_all_channels_dead() -> None:
     found = best_alignment(PAIR, channels([0.0] * 4, [0.0] * 4), np.zeros((3, 4, 1)))
     assert found.name == NONE
+
+
+@pytest.mark.parametrize("channel_axis", [None, 1])
+@pytest.mark.parametrize("reduction", [r for r in Reduction if r is not Reduction.POINTS], ids=str)
+def test_changed_channels_answer_every_need(reduction: Reduction, channel_axis: int | None) -> None:
+    need = Need(
+        tensor=TensorRef("x"),
+        reduction=reduction,
+        aggregator=Aggregator.MEAN,
+        subset=Subset(),
+        channel_axis=channel_axis,
+        channels=1 if channel_axis is None else 4,
+    )
+    answer = channels([-1.0, -2.0, 0.0, 0.0], [1.0, 1.0, 3.0, 4.0]).answer(need)
+    assert answer is not None
+    assert answer.shape == (need.length,)
 
 
 def test_result_names_the_decision(cpu: Target) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -38,6 +38,9 @@ W_SCHEMES = [
     Scheme(mode=Mode.ASYMMETRIC, unified_zero_point=True),
 ]
 
+CUT = np.float32([-0.109375]), np.float32([0.65])
+"""A range whose low end is closer to zero than half a step of 2 bits."""
+
 magnitudes = st.floats(min_value=-35, max_value=35).map(lambda power: 10.0**power)
 
 
@@ -57,6 +60,17 @@ def found_levels(scheme: Scheme, low: Array, high: Array) -> Levels:
     return activation_levels(scheme, low, high)
 
 
+def half_step(levels: Levels, low: Array, high: Array) -> Array:
+    """Half a step, and what rounding adds in f32.
+
+    Of a range with an end closer to zero than half a step, that end is cut: the step that counts is
+    the one before the cut.
+    """
+    step = (np.maximum(high, 0) - np.minimum(low, 0)) / (levels.levels - 1)
+    slack = 4 * EPS * (levels.high - levels.low)
+    return np.asarray(np.maximum(step, levels.scale) / 2 + slack)
+
+
 def inside(low: Array, high: Array) -> Array:
     """Values over each channel's range, `[values, channels]`."""
     return (low + (high - low) * np.linspace(0, 1, 301)[:, None]).astype(np.float32)
@@ -72,12 +86,12 @@ def test_zero_lies_on_a_level(scheme: Scheme, given_range: tuple[Array, Array]) 
 
 @pytest.mark.parametrize("scheme", SCHEMES, ids=str)
 @given(given_range=ranges())
+@example(given_range=CUT)
 def test_values_of_the_range_move_by_half_a_step_at_most(
     scheme: Scheme, given_range: tuple[Array, Array]
 ) -> None:
     levels, x = found_levels(scheme, *given_range), inside(*given_range)
-    slack = 4 * EPS * (levels.high - levels.low)
-    assert (np.abs(x - quantize(x, levels)) <= levels.scale / 2 + slack).all()
+    assert (np.abs(x - quantize(x, levels)) <= half_step(levels, *given_range)).all()
 
 
 @pytest.mark.parametrize("scheme", SCHEMES, ids=str)
@@ -114,6 +128,7 @@ def test_levels_are_finite_whatever_the_range(scheme: Scheme, size: float) -> No
 
 @pytest.mark.parametrize("scheme", W_SCHEMES, ids=str)
 @given(given_range=ranges())
+@example(given_range=CUT)
 def test_weights_keep_zero_their_order_and_their_place(
     scheme: Scheme, given_range: tuple[Array, Array]
 ) -> None:
@@ -129,7 +144,7 @@ def test_weights_keep_zero_their_order_and_their_place(
     found, slack = quantize(x, levels), 4 * EPS * (levels.high - levels.low)
     assert ((levels.low <= 0) & (levels.high >= 0)).all()
     assert (np.abs(quantize(np.zeros_like(levels.low), levels)) <= slack).all()
-    assert (np.abs(x - found) <= levels.scale / 2 + slack).all()
+    assert (np.abs(x - found) <= half_step(levels, low, high)).all()
     assert (np.diff(found, axis=0) >= 0).all()
 
 

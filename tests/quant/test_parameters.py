@@ -312,8 +312,12 @@ def test_parts_of_default_quantization(given: dict[str, Any], expected: list[str
         (("MinMaxQuantization", "SmoothQuant"), "put .* or 'MinMaxQuantization' after it"),
         (("MinMaxQuantization", "MinMaxQuantization"), "an earlier step has quantized"),
         (("DefaultQuantization", "MinMaxQuantization"), "an earlier step has quantized"),
-        (("DefaultQuantization", "FastBiasCorrection"), "has to come before OverflowCorrection"),
-        (("SmoothQuant", "SmoothQuant", "MinMaxQuantization"), "is there already"),
+        (
+            ("DefaultQuantization", "FastBiasCorrection"),
+            "already, as a part of DefaultQuantization",
+        ),
+        (("DefaultQuantization", "SmoothQuant"), "already, as a part of DefaultQuantization"),
+        (("SmoothQuant", "SmoothQuant", "MinMaxQuantization"), "is there already; remove one"),
         (("MinMaxQuantisation",), "unknown step 'MinMaxQuantisation'; expected one of"),
     ],
     ids=str,
@@ -349,6 +353,14 @@ def test_full_bias_correction_takes_the_place_of_the_fast_one() -> None:
         SimpleStep(index=0, use=BIAS, parameters=bias),
         SimpleStep(index=0, use=OVERFLOW, parameters=OverflowParameters()),
     )
+
+
+@pytest.mark.parametrize("given", [{}, {"use_fast_bias": True}], ids=str)
+def test_all_nodes_are_corrected_by_inference_only(given: dict[str, Any]) -> None:
+    expected = "'apply_for_all_nodes' needs BiasCorrection; add `use_fast_bias: false`"
+    assert problems_of({**given, "apply_for_all_nodes": True}) == [
+        f"apply_for_all_nodes: {expected}"
+    ]
 
 
 def test_biases_are_not_computed_behind_measured_ones() -> None:

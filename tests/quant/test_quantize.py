@@ -238,6 +238,15 @@ def test_weights_that_were_compressed_are_a_warning() -> None:
     assert "compress_to_fp16=False" in found[0]
 
 
+def test_the_parameter_that_asks_for_too_many_samples_is_named(cpu: Target) -> None:
+    model = models.residual()
+    sizes = {"stat_subset_size": 4, "num_samples_for_tuning": 9}
+    result = quant.quantize(
+        model, models.samples(model, 6), target=cpu, use_layerwise_tuning=True, **sizes
+    )
+    assert result.warnings == ("num_samples_for_tuning is 9, but there were only 6 samples",)
+
+
 @pytest.mark.parametrize(("name", "count"), [("cpu", 0), ("gpu", 1)])
 def test_a_cpu_that_saturates_is_a_warning_for_other_targets(
     monkeypatch: pytest.MonkeyPatch, name: str, count: int

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import quant
 from quant.entry import collect, resolve
 from quant.load import load_model
-from quant.parameters import Aggregator
+from quant.parameters import JOINT, Aggregator, Estimator
 from quant.plan import SmoothGroup, SmoothPlan, TensorRef
 from quant.runtime import opset, ov
 from quant.statistics.collect import collect_needs
@@ -22,6 +22,7 @@ from quant.steps import smooth
 from quant.target import Target
 from quant.work import Work
 from tests import models
+from tests.quant.results import sqnr_db
 
 Array = NDArray[Any]
 
@@ -151,6 +152,25 @@ def test_statistics_after_smoothing_are_those_of_the_smoothed_tensor(
     for key, need in renamed.items():
         found, expected = statistics.of(key[1], key[0]), again.values[need]
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5, err_msg=str(key))
+
+
+@pytest.mark.parametrize("kind", list(Estimator), ids=str)
+def test_every_estimator_goes_with_smoothing(kind: Estimator, cpu: Target) -> None:
+    """Smoothed apart from other readers, in a transformer, a tensor may have any estimator."""
+    model = models.encoder_sdpa()
+    side = "min" if kind is Estimator.MIN else "max"
+    given = {"preset": kind} if kind in JOINT else {side: {"type": kind}}
+    result = quant.quantize(
+        model,
+        models.samples(model),
+        target=cpu,
+        model_type="transformer",
+        preset="mixed",
+        activations={"range_estimator": given},
+    )
+    x = models.samples(model, 1, seed=1)[0]
+    assert any(text.startswith("alpha") for text in result.outcomes.values())
+    assert sqnr_db(models.evaluate(model, x)[0], models.evaluate(result.model, x)[0]) > 20
 
 
 def _renamed(need: Need, quantizer: str) -> Need:

@@ -23,6 +23,7 @@ ALWAYS: tuple[Rule, ...] = (
     parameters.layers,
     parameters.levels,
     parameters.estimators,
+    parameters.bias_correction,
     datasets.columns,
     datasets.preprocessing,
     evaluate.names,

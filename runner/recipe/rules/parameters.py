@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from quant.parameters import range_faults
+from quant.parameters import bias_faults, range_faults
+from quant.steps.order import DEFAULT
 from runner.document.check import Checked
 from runner.document.document import KeyPath, locate
 from runner.errors import Problem
@@ -51,6 +52,14 @@ def estimators(checked: Checked) -> Iterator[Problem]:
     for at, scheme in _schemes(checked):
         for keys, fault in range_faults(scheme.get("range_estimator", {})):
             yield Problem(locate(checked.document, (*at, "range_estimator", *keys)), fault)
+
+
+def bias_correction(checked: Checked) -> Iterator[Problem]:
+    """What does not go together in DefaultQuantization's bias correction."""
+    for i, step in enumerate(checked.value.get("steps", ())):
+        if step.get("use") == DEFAULT:
+            for keys, fault in bias_faults(step.get("with", {})):
+                yield Problem(locate(checked.document, ("steps", i, "with", *keys)), fault)
 
 
 def _parameters(checked: Checked) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
