@@ -516,6 +516,15 @@ def average_pools() -> ov.Model:
     return finish([left, right, pool], [x])
 
 
+def average_below_mean() -> ov.Model:
+    """An AvgPool that counts its padding, on means over columns that a convolution reads as
+    well."""
+    rng, x = _picture()
+    first = conv(rng, x, (4, 3, 3, 3), "conv1")
+    mean = named(opset.reduce_mean(first, np.array([3]), keep_dims=True), "mean")
+    return finish([_average(mean, "pool1"), conv(rng, mean, (4, 4, 1, 1), "conv2")], [x])
+
+
 def _average(x: ov.Node, name: str) -> ov.Node:
     return named(opset.avg_pool(x, [1, 1], [1, 1], [1, 1], [3, 3], False), name)
 
@@ -546,7 +555,7 @@ GRAPHS: Mapping[str, Callable[[], ov.Model]] = {
         *(empty_tensor, infinite_constant, nan_weights, double_precision, half_outputs),
         half_precision_linear,
         *(mobile_block, cached_attention, depthwise_multiplier),
-        *(average_pools, conv_and_linear),
+        *(average_pools, average_below_mean, conv_and_linear),
     )
 }
 """Every graph above by its name."""

@@ -34,6 +34,8 @@ _MOVING = frozenset(
 )
 _GATES = frozenset({"Sigmoid", "HSigmoid", "HardSigmoid", "Clamp"})
 _POOLS = frozenset({"ReduceMean", "AvgPool", "AdaptiveAvgPool"})
+_AVERAGES = _POOLS | {"ReduceSum"}
+_ZERO_POINT_KEEPING = _AVERAGES | _MOVING | {"MaxPool", "Interpolate", "Clamp"}
 _SOFTMAX = frozenset({"Softmax", "LogSoftmax"})
 _MASKING = frozenset({"Select", "Convert", "Slice", "StridedSlice", "Gather"})
 _SELECTIONS = frozenset(
@@ -153,10 +155,12 @@ def _dynamic_ranks(graph: Graph) -> Iterator[tuple[Op, str]]:
 
 
 def _padded_averages(graph: Graph) -> Iterator[tuple[Op, str]]:
-    """AvgPools that count the zeros of their padding, on tensors that may be negative.
+    """AvgPools that count the zeros of their padding, on tensors that may be negative, and averages
+    above them.
 
     OpenVINO's CPU plugin (2026.4.1) pads with the integer 0, which is no zero where there is a zero
-    point: -10 dB.
+    point: -10 dB. It moves zero points down through averages, so that a pool in floating point
+    would get one from there: -19 dB.
     """
     for op in graph.ops:
         if op.type != "AvgPool" or _is_nonnegative(graph, op.inputs[0]):
@@ -164,6 +168,9 @@ def _padded_averages(graph: Graph) -> Iterator[tuple[Op, str]]:
         kept = attributes(op)
         if any((*kept["pads_begin"], *kept["pads_end"])) and not kept["exclude-pad"]:
             yield op, "averages the zeros of its padding, which need a zero point of zero"
+            for above in _above(graph, op, stop=frozenset(), through=_ZERO_POINT_KEEPING):
+                if above.type in _AVERAGES:
+                    yield above, "its zero point would move into the padding of the AvgPool below"
 
 
 def _is_nonnegative(graph: Graph, tensor: Tensor) -> bool:

@@ -129,6 +129,11 @@ CASES = [
         quantized=("conv1", "conv2", "pool2", "conv3"),
         kept={"pool1": "averages the zeros of its padding"},
     ),
+    Case(
+        graph="average_below_mean",
+        quantized=("conv1", "conv2"),
+        kept={"pool1": "averages the zeros of its padding", "mean": "zero point"},
+    ),
     Case(graph="conv_and_linear", quantized=("conv1", "linear1")),
 ]
 
