@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 F32_BITS = 24
@@ -74,3 +74,15 @@ def grid(scheme: Scheme, *, is_weights: bool) -> tuple[int, int]:
     low = scheme.level_low if scheme.level_low is not None else -half + narrow
     high = scheme.level_high if scheme.level_high is not None else half - 1
     return low, high
+
+
+def signed(scheme: Scheme) -> Scheme:
+    """A symmetric scheme of activations that keeps its negative levels where no value is negative.
+
+    >>> str(signed(Scheme()))
+    'int8 symmetric pertensor [-128, 127]'
+    """
+    if scheme.mode is Mode.ASYMMETRIC:
+        return scheme
+    low, high = grid(scheme, is_weights=False)
+    return replace(scheme, level_low=low, level_high=high)

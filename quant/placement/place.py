@@ -22,6 +22,7 @@ from quant.placement.tables import (
     GATES,
     HIDDEN_STATE,
     descriptor_type,
+    has_weights_first,
     is_behind_matmul,
 )
 from quant.placement.weights import Weights, first_layers, is_saturable, weights
@@ -33,7 +34,7 @@ from quant.plan import (
     TensorRef,
     WeightQuantizer,
 )
-from quant.scheme import Granularity, Mode, Scheme
+from quant.scheme import Granularity, Mode, Scheme, signed
 from quant.target import Target
 
 _SKIPPED = frozenset({"Constant", "Parameter", "Result", "ShapeOf"})
@@ -170,14 +171,21 @@ def _site_candidates(setting: _Setting, site: Site, wanted: Wish) -> Candidates:
         if rank < highest:
             continue
         op = setting.graph.op(reader.port)
-        allowed = setting.target.operations[descriptor_type(setting.graph, op)].activations
-        found = _overridden(setting, op, allowed, wanted, is_weights=False)
+        found = _overridden(setting, op, _allowed(setting, op), wanted, is_weights=False)
         if _is_attention_product(setting, op):
             found = tuple(c for c in found if c.mode is Mode.SYMMETRIC) or found
         lists.append(
             found if reader.keeps_channels and _channels(setting, site) else only_per_tensor(found)
         )
     return shared(lists, setting.target.primary_bitwidth)
+
+
+def _allowed(setting: _Setting, op: Op) -> Candidates:
+    """The target's schemes for an operation's activations; symmetric where weights stand first."""
+    listed = setting.target.operations[descriptor_type(setting.graph, op)].activations
+    if not has_weights_first(setting.graph, op):
+        return listed
+    return tuple(each for each in listed if each.mode is Mode.SYMMETRIC) or listed
 
 
 def _priority(setting: _Setting, op: Op) -> int:
@@ -235,6 +243,8 @@ def _quantizer(
 ) -> ActivationQuantizer | None:
     if scheme is None:
         return None
+    if any(has_weights_first(setting.graph, setting.graph.op(r.port)) for r in site.readers):
+        scheme = signed(scheme)
     owner = setting.graph.op(site.tensor if site.is_output else site.consumers[0])
     port = site.tensor.port if site.is_output else site.consumers[0].port
     return ActivationQuantizer(
@@ -257,8 +267,7 @@ def _quantizer(
 
 
 def _has_asymmetric(setting: _Setting, op: Op) -> bool:
-    allowed = setting.target.operations[descriptor_type(setting.graph, op)].activations
-    is_listed = any(each.mode is Mode.ASYMMETRIC for each in allowed)
+    is_listed = any(each.mode is Mode.ASYMMETRIC for each in _allowed(setting, op))
     return is_listed and not _is_attention_product(setting, op)
 
 

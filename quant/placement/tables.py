@@ -149,6 +149,16 @@ def is_behind_matmul(graph: Graph, tensor: Tensor) -> bool:
     return False
 
 
+def has_weights_first(graph: Graph, op: Op) -> bool:
+    """Whether an operation is a MatMul with a constant on the left: its activations are symmetric
+    and signed.
+
+    With any others OpenVINO's CPU plugin (2026.4.1) computes it in f32 from weights that it
+    converts in each inference, and where several streams do so at once, wrongly.
+    """
+    return op.type == "MatMul" and graph.is_constant(op.inputs[0])
+
+
 def descriptor_type(graph: Graph, op: Op) -> str:
     """The name under which descriptors list an operation."""
     if op.type == "GroupConvolution" and _is_depthwise(graph, op):

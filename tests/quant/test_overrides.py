@@ -147,3 +147,16 @@ def test_what_a_target_can_t_run_is_named_with_what_it_can(
     assert problem.path == (next(iter(parameters)),)
     assert message in str(problem)
     assert "it can run: " in problem.hint
+
+
+@pytest.mark.parametrize("preset", ["performance", "mixed"])
+def test_activations_beside_weights_on_the_left_are_symmetric_and_signed(preset: str) -> None:
+    """With zero points, or without negative levels, OpenVINO's CPU plugin is wrong on several
+    streams."""
+    product = next(o for o in quantized("matmul_weights_first", preset).operations)
+    assert product.plan.activations == (Scheme(level_low=-128, level_high=127),)
+
+
+def test_asymmetric_activations_beside_weights_on_the_left_are_an_error(cpu: Target) -> None:
+    with pytest.raises(ParameterError, match="can't run activations of MatMul 'product' with"):
+        run(models.matmul_weights_first(), cpu, activations={"mode": "asymmetric"})
