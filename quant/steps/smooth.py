@@ -45,6 +45,11 @@ def candidates(graph: Graph, parameters: SmoothParameters) -> frozenset[Port]:
 
 
 def _is_smoothable(graph: Graph, op: Op) -> bool:
+    """Whether a MatMul's activations may have a scale per channel.
+
+    Not matrices that another MatMul computes: OpenVINO's CPU plugin (2026.4.1) computes garbage
+    where it fuses such a quantizer into that one.
+    """
     if (
         op.type != "MatMul"
         or not graph.is_constant(op.inputs[1])
@@ -54,6 +59,8 @@ def _is_smoothable(graph: Graph, op: Op) -> bool:
     weights = graph.shape(op.inputs[1])
     rank = graph.op(op.inputs[0]).ranks[op.inputs[0].port]
     is_matrix = weights is not None and len(weights) == 2 and rank is not None and rank >= 2
+    if rank == 2 and is_behind_matmul(graph, op.inputs[0]):
+        return False
     return (
         is_matrix and not attributes(op)["transpose_a"] and len(graph.consumers(op.inputs[1])) == 1
     )

@@ -197,7 +197,7 @@ def uneven_layers(*shape: int) -> ov.Model:
     return ov.Model([opset.result(models.linear(rng, hidden, (16, 16), "b"))], [x], "uneven")
 
 
-@pytest.mark.parametrize("shape", [(1, 4, 16), (-1, 4, 16), (-1, -1, 16), (-1, 16)], ids=str)
+@pytest.mark.parametrize("shape", [(1, 4, 16), (-1, 4, 16), (-1, -1, 16)], ids=str)
 def test_smoothed_models_of_any_shape_run(shape: tuple[int, ...], cpu: Target) -> None:
     model = uneven_layers(*shape)
     size = [4 if d == -1 and i else abs(d) for i, d in enumerate(shape)]
@@ -226,3 +226,18 @@ def test_ranges_that_the_user_chose_are_kept(cpu: Target) -> None:
 def plan_of(model: ov.Model, steps: list[quant.Step], cpu: Target) -> SmoothPlan:
     found = quant.resolve(model, steps or [quant.Step(use="DefaultQuantization")], cpu)
     return next(step for step in found.steps if isinstance(step, SmoothPlan))
+
+
+@pytest.mark.parametrize("model_type", [None, "transformer"])
+@pytest.mark.parametrize("middle", [None, opset.relu, opset.tanh])
+def test_layers_on_matrices_stay_close(
+    middle: Callable[..., ov.Node] | None, model_type: str | None, cpu: Target
+) -> None:
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 16)
+    hidden = models.linear(rng, x, (32, 16), "first")
+    hidden = hidden if middle is None else middle(hidden)
+    model = models.finish([models.linear(rng, hidden, (8, 32), "second")], [x])
+    given = models.samples(model)
+    result = quant.quantize(model, given, target=cpu, model_type=model_type)
+    expected, found = models.evaluate(model, given[0]), models.evaluate(result.model, given[0])
+    assert sqnr_db(expected[0], found[0]) > 10
