@@ -19,6 +19,7 @@ from quant.placement.tables import (
     BODIES,
     ELEMENTWISE,
     LINEAR,
+    MULTI_INPUT_PASSTHROUGH,
     RECURRENT,
     TRANSFORMER_FLOAT,
     WEIGHTED,
@@ -56,6 +57,7 @@ def kept(graph: Graph, model_type: ModelType | None) -> Kept:
         _recurrent_variants,
         _dynamic_ranks,
         _padded_averages,
+        _states,
         _post_processing,
         _logits,
         _squeeze_excitation,
@@ -185,6 +187,22 @@ def _is_nonnegative(graph: Graph, tensor: Tensor) -> bool:
         seen.add(op.index)
         queue += [source.op for _, source in graph.data_inputs(op)]
     return True
+
+
+def _states(graph: Graph) -> Iterator[tuple[Op, str]]:
+    """Operations on a kept state, which calibration only sees as it is before the first sample.
+
+    One that joins the state with another tensor has that one's range; a recurrent cell's own holds
+    every state.
+    """
+    states: set[int] = set()
+    for op in graph.ops:
+        sources = [tensor.op in states for _, tensor in graph.data_inputs(op)]
+        if op.type == "ReadValue" or (sources and all(sources)):
+            states.add(op.index)
+        joins = op.type in MULTI_INPUT_PASSTHROUGH and not all(sources)
+        if any(sources) and not joins and op.type not in RECURRENT | {"Assign"}:
+            yield op, "reads a state, whose range calibration does not see"
 
 
 def _post_processing(graph: Graph) -> Iterator[tuple[Op, str]]:
