@@ -7,7 +7,7 @@ DEV := $(VENV)/.ready-dev
 # NNCF pins other versions than we do, so it lives on its own.
 ORACLE ?= .venv-oracle
 
-.PHONY: demo test check zoo oracle clean
+.PHONY: demo test check zoo oracle bench clean
 
 demo: $(READY)
 	$(BIN)/recipe apply recipes/bert_transformer.yaml
@@ -25,6 +25,11 @@ zoo: $(DEV)
 
 oracle: $(ORACLE)/.ready
 	$(ORACLE)/bin/python -m pytest -q -m oracle tests/oracle
+
+# make bench CASES="yolox_nano minilm" ROUNDS=3 SAMPLES=100 PRESETS="performance mixed"
+bench: $(ORACLE)/.ready
+	$(ORACLE)/bin/python -m benchmarks $(CASES) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(PAIRS),--pairs $(PAIRS)) $(if $(SAMPLES),--samples $(SAMPLES)) $(if $(PRESETS),--presets $(PRESETS))
 
 clean:
 	rm -rf $(VENV) $(ORACLE) build

@@ -69,22 +69,25 @@ def normal(rng: Rng, *shape: int, fan_in: int) -> Array:
     return (rng.standard_normal(shape) / np.sqrt(fan_in)).astype(np.float32)
 
 
-def conv(rng: Rng, x: Any, sizes: tuple[int, ...], name: str, *, bias: bool = True) -> ov.Node:
+def conv(
+    rng: Rng, x: Any, sizes: tuple[int, ...], name: str, *, bias: bool = True, stride: int = 1
+) -> ov.Node:
     """A convolution of any rank with weights of `sizes`, [out, in, *kernel], with a bias."""
     weights = constant(normal(rng, *sizes, fan_in=int(np.prod(sizes[1:]))), f"{name}/weights")
     spatial = len(sizes) - 2
     pads = [size // 2 for size in sizes[2:]]
-    node = opset.convolution(x, weights, [1] * spatial, pads, pads, [1] * spatial)
+    node = opset.convolution(x, weights, [stride] * spatial, pads, pads, [1] * spatial)
     named(node, name)
     return add_bias(rng, node, sizes[0], spatial, name) if bias else node
 
 
-def group_conv(rng: Rng, x: Any, sizes: tuple[int, ...], name: str) -> ov.Node:
+def group_conv(rng: Rng, x: Any, sizes: tuple[int, ...], name: str, *, stride: int = 1) -> ov.Node:
     """A padded 2-D group convolution with weights [groups, out, in, kH, kW] and a bias."""
     fan_in = int(np.prod(sizes[2:]))
     weights = constant(normal(rng, *sizes, fan_in=fan_in), f"{name}/weights")
     pads = [size // 2 for size in sizes[3:]]
-    node = named(opset.group_convolution(x, weights, [1, 1], pads, pads, [1, 1]), name)
+    strides = [stride, stride]
+    node = named(opset.group_convolution(x, weights, strides, pads, pads, [1, 1]), name)
     return add_bias(rng, node, sizes[0] * sizes[1], 2, name)
 
 

@@ -1,4 +1,5 @@
-"""Imports point one way: runner -> quant; data folders hold no logic; nothing imports tests."""
+"""Imports point one way: runner -> quant; data folders hold no logic; none of
+them imports tests or benchmarks."""
 
 from __future__ import annotations
 
