@@ -3,10 +3,15 @@
 OpenVINO's CPU plugin removes a FakeQuantize of 65,536 levels, refuses a model that holds no other,
 and computes garbage where it fuses one of 65,535 into a normalization (measured with 2026.4.1). It
 knows no integer kernels of more than 8 bits either, so nothing is lost by spelling them out.
+
+Of 8 bits it knows 256 levels: one of 255 costs activations 14 dB, and where one of 128 stands in
+a model with integer weights, a tensor that is read twice comes out wrong. A part of the 256
+levels is those of a whole FakeQuantize behind bounds.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +21,10 @@ from quant.fake_quantize import Levels
 from quant.runtime import opset, ov
 
 MOST_LEVELS = 256
-"""Levels up to which OpenVINO's plugins execute FakeQuantize as it is defined."""
+"""Levels of 8 bits, the most that OpenVINO's plugins execute as FakeQuantize is defined."""
 
+_WITHIN = "/within_levels"
+"""What the names of the bounds of a narrowed grid end in."""
 
 Stretch = NDArray[Any] | float
 """What a tensor's values are divided by on the way in."""
@@ -27,6 +34,8 @@ def quantizing(source: ov.Output, levels: Levels, stretch: Stretch = 1) -> ov.No
     """The operations that quantize a tensor, whatever the number of levels."""
     if levels.levels > MOST_LEVELS:
         return _spelled_out(source, levels, stretch)
+    if levels.bits == 8 and levels.levels < MOST_LEVELS:
+        return fake_quantize(_within(source, levels, stretch), _whole(levels), stretch)
     return fake_quantize(source, levels, stretch)
 
 
@@ -43,10 +52,41 @@ def bounded(node: ov.Node) -> tuple[ov.Output, ov.Output, ov.Output]:
     while node.get_type_name() not in ("FakeQuantize", "Clamp"):
         node = node.input_value(0).get_node()
     if node.get_type_name() == "FakeQuantize":
+        within = node.input_value(0).get_node()
+        if within.get_friendly_name().endswith(_WITHIN):
+            least = within.input_value(0).get_node()
+            return least.input_value(0), within.input_value(1), least.input_value(1)
         return node.input_value(0), node.input_value(1), node.input_value(2)
     ends = (np.float32(node.get_attributes()[key]) for key in ("min", "max"))
     low, high = (opset.constant(end).output(0) for end in ends)
     return node.input_value(0), low, high
+
+
+def _within(source: ov.Output, levels: Levels, stretch: Stretch) -> ov.Output:
+    """The tensor between the lowest and the highest level."""
+    kind = source.get_element_type().to_dtype()
+    low, high = (opset.constant((end * stretch).astype(kind)) for end in (levels.low, levels.high))
+    node = opset.maximum(opset.minimum(source, high), low)
+    node.set_friendly_name(f"{node.get_friendly_name()}{_WITHIN}")
+    return node.output(0)
+
+
+def _whole(levels: Levels) -> Levels:
+    """The same scale and zero point with all integers of 8 bits.
+
+    >>> part = Levels(np.float32([-0.5]), np.float32([0.5]), levels=101, first=-50)
+    >>> whole = _whole(part)
+    >>> whole.levels, whole.first, whole.low.round(2).tolist(), whole.high.round(2).tolist()
+    (256, -128, [-1.28], [1.27])
+    """
+    first = -MOST_LEVELS // 2 if levels.first < 0 else 0
+    below = levels.first - first
+    above = MOST_LEVELS - below - levels.levels
+    low, high = levels.low - below * levels.scale, levels.high + above * levels.scale
+    kind = levels.low.dtype
+    return replace(
+        levels, low=low.astype(kind), high=high.astype(kind), levels=MOST_LEVELS, first=first
+    )
 
 
 def _spelled_out(source: ov.Output, levels: Levels, stretch: Stretch) -> ov.Node:
