@@ -74,10 +74,12 @@ def _within(source: ov.Output, levels: Levels, stretch: Stretch) -> ov.Output:
 def _whole(levels: Levels) -> Levels:
     """The same scale and zero point with all integers of 8 bits.
 
-    >>> part = Levels(np.float32([-0.5]), np.float32([0.5]), levels=101, first=-50)
+    >>> low, high = np.float32([-0.5]), np.float32([0.5])
+    >>> part = Levels(low=low, high=high, levels=101, first=-50)
     >>> whole = _whole(part)
-    >>> whole.levels, whole.first, whole.low.round(2).tolist(), whole.high.round(2).tolist()
-    (256, -128, [-1.28], [1.27])
+    >>> ends = [round(float(end[0]), 2) for end in (whole.low, whole.high)]
+    >>> whole.levels, whole.first, ends
+    (256, -128, [-1.28, 1.27])
     """
     first = -MOST_LEVELS // 2 if levels.first < 0 else 0
     below = levels.first - first

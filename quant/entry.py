@@ -279,7 +279,7 @@ def _shortages(plan: QuantPlan, statistics: Statistics, samples: Samples | None)
     found = read if samples is None else count(samples, statistics)
     for name, size in sizes:
         if read and size > found:
-            yield f"{name} is {size}, but there were only {found} samples"
+            yield f"{name} is {size}, but there are only {found} samples"
 
 
 def _results(plan: QuantPlan, work: Work) -> tuple[OperationResult, ...]:

@@ -238,7 +238,7 @@ def _notes(plan: Plan, target: Target) -> Iterator[str]:
     largest = max((size or 0 for size in _subset_sizes(plan)), default=0)
     found = calibration_count(plan)
     if largest > found:
-        yield f"calibration: {found} samples, fewer than stat_subset_size {largest}"
+        yield f"stat_subset_size is {largest}, but there are only {found} samples"
     if plan.emulated:
         yield (
             f"the target {plan.target!r} is emulated on {plan.device}: accuracy only, "

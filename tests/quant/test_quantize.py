@@ -244,7 +244,7 @@ def test_the_parameter_that_asks_for_too_many_samples_is_named(cpu: Target) -> N
     result = quant.quantize(
         model, models.samples(model, 6), target=cpu, use_layerwise_tuning=True, **sizes
     )
-    assert result.warnings == ("num_samples_for_tuning is 9, but there were only 6 samples",)
+    assert result.warnings == ("num_samples_for_tuning is 9, but there are only 6 samples",)
 
 
 @pytest.mark.parametrize(("name", "count"), [("cpu", 0), ("gpu", 1)])

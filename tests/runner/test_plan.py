@@ -55,7 +55,7 @@ def test_fewer_samples_than_asked(tiny: Path) -> None:
     assert plan.notes == (
         "calibration: 24 samples, fewer than the 100 asked for",
         "validation: 24 samples, fewer than the 100 asked for",
-        "calibration: 24 samples, fewer than stat_subset_size 300",
+        "stat_subset_size is 300, but there are only 24 samples",
     )
 
 
