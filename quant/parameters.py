@@ -359,7 +359,7 @@ def _read_dataclass(kind: type, value: Any, path: KeyPath, report: Any) -> Any:
     if issubclass(kind, Request):
         _check_request(kind, value, path, report)
     if issubclass(kind, DefaultParameters):
-        for keys, fault in bias_faults(value):
+        for keys, fault in part_faults(value):
             report((*path, *keys), fault)
     if issubclass(kind, MinMaxParameters):
         _check_weights(read.get("weights"), (*path, "weights"), report)
@@ -405,16 +405,19 @@ def _check_weights(weights: Overrides | None, path: KeyPath, report: Any) -> Non
                 report((*at, "range_estimator", side, "aggregator"), text)
 
 
-def bias_faults(given: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
-    """What of DefaultQuantization's bias correction does not go together: the keys and what is
-    wrong.
+def part_faults(given: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    """Parameters of DefaultQuantization for a part that is not on: the keys and what is wrong.
 
-    >>> [keys for keys, _ in bias_faults({"apply_for_all_nodes": True})]
-    [('apply_for_all_nodes',)]
+    >>> [keys for keys, _ in part_faults({"apply_for_all_nodes": True, "weight_decay": 0.1})]
+    [('apply_for_all_nodes',), ('weight_decay',)]
     """
     if given.get("apply_for_all_nodes") is True and given.get("use_fast_bias", True) is True:
         text = "'apply_for_all_nodes' needs BiasCorrection; add `use_fast_bias: false`"
         yield ("apply_for_all_nodes",), text
+    if given.get("use_layerwise_tuning", False) is False:
+        for key in ("num_samples_for_tuning", "tuning_iterations", "weight_decay"):
+            if given.get(key) is not None:
+                yield (key,), f"{key!r} needs LayerwiseTuning; add `use_layerwise_tuning: true`"
 
 
 def range_faults(given: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:

@@ -36,7 +36,7 @@ def _entries(graph: Graph, wanted: Ignored) -> Iterator[Pick]:
     for i, operation in enumerate(wanted.operations):
         matches = [op for op in graph.ops if _agrees(op, operation)]
         if operation.type in types:
-            text = f"no {operation.type} has the attributes {dict(operation.attributes)}"
+            text = _unmet(graph, operation)
         else:
             near = nearest(operation.type, types)
             text = f"the model has no operation of type {operation.type!r}{near}"
@@ -57,7 +57,8 @@ def _between(graph: Graph, wanted: IgnoredSubgraph) -> Iterator[Pick]:
     below = _reach(graph, [op for pick in starts for op in pick.ops], is_down=True)
     above = _reach(graph, [op for pick in ends for op in pick.ops], is_down=False)
     inside = [op for op in ops if op.index in below and op.index in above]
-    yield Pick((), inside, "nothing lies between them")
+    if all(pick.ops for pick in (*starts, *ends)):
+        yield Pick((), inside, "nothing lies between them")
     for picks, others, way in ((starts, wanted.outputs, "to"), (ends, wanted.inputs, "from")):
         for pick in picks:
             lost = f"no way leads {way} {' or '.join(map(repr, others))}"
@@ -86,6 +87,15 @@ def _agrees(op: Op, wanted: IgnoredOperation) -> bool:
     return all(
         key in found and _equal(found[key], value) for key, value in wanted.attributes.items()
     )
+
+
+def _unmet(graph: Graph, wanted: IgnoredOperation) -> str:
+    """Why no operation of a type that is there agrees: an attribute that none has, or values."""
+    known = sorted({key for op in graph.ops if op.type == wanted.type for key in attributes(op)})
+    for name in wanted.attributes:
+        if name not in known:
+            return f"{wanted.type} has no attribute {name!r}; it has {', '.join(known) or 'none'}"
+    return f"no {wanted.type} has the attributes {dict(wanted.attributes)}"
 
 
 def _equal(found: Any, wanted: Any) -> bool:

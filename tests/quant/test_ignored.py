@@ -109,8 +109,27 @@ def test_ignoring_everything_quantizes_nothing(cpu: Target) -> None:
             {"operations": [{"type": "Convolution", "attributes": {"strides": [9, 9]}}]},
             "ignored.operations.0: no Convolution has the attributes {'strides': [9, 9]}",
         ),
+        (
+            {"subgraphs": [{"inputs": ["conf1"], "outputs": ["konv2"]}]},
+            "ignored.subgraphs.0.inputs.0: no operation is named 'conf1'"
+            " - did you mean 'conv1'?\n"
+            "ignored.subgraphs.0.outputs.0: no operation is named 'konv2'"
+            " - did you mean 'conv2'?",
+        ),
+        (
+            {"operations": [{"type": "Relu", "attributes": {"stride": 1}}]},
+            "ignored.operations.0: Relu has no attribute 'stride'; it has none",
+        ),
+        (
+            {"operations": [{"type": "Convolution", "attributes": {"stride": [1, 1]}}]},
+            "ignored.operations.0: Convolution has no attribute 'stride'; it has auto_pad, "
+            "dilations, pads_begin, pads_end, strides",
+        ),
     ],
-    ids=["scope", "patterns", "type", "no way", "end", "attributes"],
+    ids=[
+        *("scope", "patterns", "type", "no way", "end", "attributes"),
+        *("no end", "no attributes", "attribute"),
+    ],
 )
 def test_ignored_that_matches_nothing(ignored: dict[str, Any], message: str, cpu: Target) -> None:
     with pytest.raises(ParameterError) as caught:

@@ -23,7 +23,7 @@ ALWAYS: tuple[Rule, ...] = (
     parameters.layers,
     parameters.levels,
     parameters.estimators,
-    parameters.bias_correction,
+    parameters.parts,
     datasets.columns,
     datasets.preprocessing,
     evaluate.names,

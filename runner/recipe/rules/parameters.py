@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from quant.parameters import bias_faults, range_faults
+from quant.parameters import part_faults, range_faults
 from quant.steps.order import DEFAULT
 from runner.document.check import Checked
 from runner.document.document import KeyPath, locate
@@ -54,11 +54,11 @@ def estimators(checked: Checked) -> Iterator[Problem]:
             yield Problem(locate(checked.document, (*at, "range_estimator", *keys)), fault)
 
 
-def bias_correction(checked: Checked) -> Iterator[Problem]:
-    """What does not go together in DefaultQuantization's bias correction."""
+def parts(checked: Checked) -> Iterator[Problem]:
+    """Parameters of parts of DefaultQuantization that are not on."""
     for i, step in enumerate(checked.value.get("steps", ())):
         if step.get("use") == DEFAULT:
-            for keys, fault in bias_faults(step.get("with", {})):
+            for keys, fault in part_faults(step.get("with", {})):
                 yield Problem(locate(checked.document, ("steps", i, "with", *keys)), fault)
 
 
