@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from quant.advice import attention_advice
-from quant.errors import SamplesError
+from quant.errors import ParameterError, ParameterProblem, SamplesError
 from quant.fold import fold
 from quant.graph import view
 from quant.inference import Inference, count
@@ -125,6 +125,7 @@ def resolve(model: ov.Model, steps: Sequence[Step], target: Target) -> QuantPlan
     Raises:
         ParameterError: with every parameter that is wrong or that the target can't run.
     """
+    _expect_target(target)
     simple = expand(tuple(steps))
     graph = view(model)
     uses = {step.use: step for step in simple}
@@ -147,6 +148,12 @@ def resolve(model: ov.Model, steps: Sequence[Step], target: Target) -> QuantPlan
         ),
         model=model,
     )
+
+
+def _expect_target(target: object) -> None:
+    if not isinstance(target, Target):
+        message = f"found {target!r}, expected a Target, such as runner.load_target('cpu')"
+        raise ParameterError([ParameterProblem(0, ("target",), message)])
 
 
 def _acts(plan: StepPlan) -> bool:

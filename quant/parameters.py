@@ -83,6 +83,7 @@ def _bounded(low: float, high: float, expected: str) -> dict[str, Any]:
 
 
 _COUNT = _bounded(1, float("inf"), "a whole number from 1 up")
+_SEED = _bounded(0, float("inf"), "a whole number from 0 up")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +184,7 @@ class MinMaxParameters:
     preset: Preset = Preset.PERFORMANCE
     stat_subset_size: int | None = field(default=None, metadata=_COUNT)
     shuffle_data: bool = False
-    seed: int = 0
+    seed: int = field(default=0, metadata=_SEED)
     model_type: ModelType | None = None
     ignored: Ignored = Ignored()
     weights: Overrides = Overrides()
@@ -202,7 +203,7 @@ class FastBiasParameters:
 
     stat_subset_size: int | None = field(default=None, metadata=_COUNT)
     shuffle_data: bool = False
-    seed: int = 0
+    seed: int = field(default=0, metadata=_SEED)
     threshold: float | None = field(
         default=None, metadata=_bounded(1e-9, float("inf"), "a number above 0")
     )
@@ -214,7 +215,7 @@ class OverflowParameters:
 
     stat_subset_size: int | None = field(default=None, metadata=_COUNT)
     shuffle_data: bool = False
-    seed: int = 0
+    seed: int = field(default=0, metadata=_SEED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,7 +234,7 @@ class ChannelAlignmentParameters:
 
     stat_subset_size: int | None = field(default=None, metadata=_COUNT)
     shuffle_data: bool = False
-    seed: int = 0
+    seed: int = field(default=0, metadata=_SEED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,7 +252,7 @@ class LayerwiseParameters:
         default=0.01, metadata=_bounded(0, float("inf"), "a number from 0 up")
     )
     shuffle_data: bool = False
-    seed: int = 0
+    seed: int = field(default=0, metadata=_SEED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,7 +265,7 @@ class SmoothParameters:
 
     stat_subset_size: int | None = field(default=None, metadata=_COUNT)
     shuffle_data: bool = False
-    seed: int = 0
+    seed: int = field(default=0, metadata=_SEED)
     alpha: float | None = field(default=None, metadata=_bounded(0, 1, "a number from 0 to 1"))
     separate: bool = True
 

@@ -14,7 +14,7 @@ from quant.placement.ignored import ignored
 from quant.placement.kept import Kept, kept
 from quant.placement.layers import Layers, Wish, asked, layers, wish
 from quant.placement.outputs import with_outputs
-from quant.placement.schemes import Candidates, choose, only_per_tensor, override, shared
+from quant.placement.schemes import Candidates, choose, only_per_tensor, override, shared, unmet
 from quant.placement.sites import Site, sites
 from quant.placement.tables import (
     ACTIVATION_FUNCTIONS,
@@ -34,7 +34,7 @@ from quant.plan import (
     TensorRef,
     WeightQuantizer,
 )
-from quant.scheme import Granularity, Mode, Scheme, signed
+from quant.scheme import Granularity, Mode, Scheme, grid, signed
 from quant.target import Target
 
 _SKIPPED = frozenset({"Constant", "Parameter", "Result", "ShapeOf"})
@@ -213,9 +213,13 @@ def _overridden(
     if wanted.owners and op.index not in wanted.owners:
         return allowed
     key = "weights" if is_weights else "activations"
-    what = f"{key} of {op.type} {op.name!r} with {asked(wanted.request)}"
+    missed = unmet(allowed, wanted.request, is_weights=is_weights)
+    what = f"{key} of {op.type} {op.name!r} with {asked(missed)}"
     message = f"the target {setting.target.name!r} can't run {what}"
     hint = f"it can run: {_listed(allowed)}; or put the operation into ignored"
+    if missed.level_low is not None:
+        low, high = grid(allowed[0], is_weights=is_weights)
+        hint = f"its integers go from {low} to {high}; {hint}"
     if not any(p.path == wanted.path for p in setting.problems):
         setting.problems.append(ParameterProblem(setting.step, wanted.path, message, hint))
     return ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import reduce
+from typing import Any
 
 from quant.parameters import Request
 from quant.scheme import Granularity, Mode, Preset, Scheme, grid
@@ -32,6 +33,16 @@ def override(candidates: Candidates, wanted: Request, *, is_weights: bool) -> Ca
             )
             inside.append(narrowed)
     return tuple(inside)
+
+
+def unmet(allowed: Candidates, wanted: Request, *, is_weights: bool) -> Request:
+    """The keys of a request that no candidate agrees with; all of them where each alone is met."""
+    missed: dict[str, Any] = {}
+    for keys in (("bits",), ("mode",), ("granularity",), ("level_low", "level_high")):
+        part = {key: getattr(wanted, key) for key in keys}
+        if not override(allowed, Request(**part), is_weights=is_weights):
+            missed |= part
+    return Request(**missed) if missed else wanted
 
 
 def shared(lists: list[Candidates], primary_bitwidth: int) -> Candidates:

@@ -65,6 +65,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = (
         difflib.get_close_matches(name, known, n=1)
         or [last[part] for part in difflib.get_close_matches(name, last, n=1)]
-        or [each for each in known if name and name.lower() in each.lower()]
+        or [each for each in known if len(name) > 2 and name.lower() in each.lower()]
     )
     return f" - did you mean {close[0]!r}?" if close else ""

@@ -96,12 +96,17 @@ def test_one_level_alone_is_refused(cpu: Target) -> None:
         (
             {"activations": {"bits": 16, "mode": "symmetric"}},
             "activations: the target 'cpu' can't run activations of Convolution 'conv1' "
-            "with bits 16, mode symmetric",
+            "with bits 16 (it can run",
         ),
         (
             {"weights": {"granularity": "pertensor"}},
             "weights: the target 'cpu' can't run weights of Convolution 'conv1' "
             "with granularity pertensor",
+        ),
+        (
+            {"activations": {"mode": "asymmetric", "level_low": 0, "level_high": 255}},
+            "activations: the target 'cpu' can't run activations of Convolution 'conv1' "
+            "with level_low 0, level_high 255 (its integers go from -128 to 127; it can run",
         ),
     ],
     ids=str,

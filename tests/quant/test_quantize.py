@@ -12,7 +12,7 @@ import pytest
 
 import quant
 import runner
-from quant.errors import LoadError, SamplesError
+from quant.errors import LoadError, ParameterError, SamplesError
 from quant.plan import Status
 from quant.runtime import core, opset, ov
 from quant.target import Target
@@ -255,3 +255,20 @@ def test_a_cpu_that_saturates_is_a_warning_for_other_targets(
     step = quant.Step(use="DefaultQuantization", parameters={})
     plan = quant.resolve(quant.load_model(models.residual()), [step], runner.load_target(name))
     assert sum("has no VNNI" in warning for warning in plan.warnings) == count
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"target": "cpu"}, "target: found 'cpu', expected a Target, such as runner.load_target("),
+        ({"seed": -1, "shuffle_data": True}, "seed: found -1, expected a whole number from 0 up"),
+    ],
+    ids=["target", "seed"],
+)
+def test_arguments_that_can_not_work_are_named(
+    given: dict[str, Any], message: str, cpu: Target
+) -> None:
+    model = models.conv_relu_conv()
+    with pytest.raises(ParameterError) as caught:
+        quant.quantize(model, models.samples(model), **{"target": cpu, **given})
+    assert str(caught.value).startswith(message)
