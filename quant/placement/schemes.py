@@ -14,7 +14,12 @@ Candidates = tuple[Scheme, ...]
 
 
 def override(candidates: Candidates, wanted: Request, *, is_weights: bool) -> Candidates:
-    """The candidates that agree with what the user asked for; levels narrow a candidate's grid."""
+    """The candidates that agree with what the user asked for; levels narrow a candidate's grid.
+
+    What takes activations per channel takes them per tensor as well.
+    """
+    if wanted.granularity is Granularity.PERTENSOR and not is_weights:
+        candidates = only_per_tensor(candidates)
     kept = [
         candidate
         for candidate in candidates

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import quant
 import runner
 from quant.errors import ParameterError
 from quant.plan import Status
@@ -165,3 +166,12 @@ def test_activations_beside_weights_on_the_left_are_symmetric_and_signed(preset:
 def test_asymmetric_activations_beside_weights_on_the_left_are_an_error(cpu: Target) -> None:
     with pytest.raises(ParameterError, match="can't run activations of MatMul 'product' with"):
         run(models.matmul_weights_first(), cpu, activations={"mode": "asymmetric"})
+
+
+def test_activations_per_tensor_are_taken_by_layers_per_channel(cpu: Target) -> None:
+    """POT's templates ask for it, and depthwise layers are no exception."""
+    parameters = {"activations": {"granularity": "pertensor"}}
+    step = quant.Step(use="DefaultQuantization", parameters=parameters)
+    plan = quant.resolve(quant.load_model(models.depthwise()), [step], cpu)
+    schemes = [scheme for each in plan.operations for scheme in each.activations]
+    assert {scheme.granularity for scheme in schemes} == {Granularity.PERTENSOR}

@@ -94,7 +94,7 @@ def test_detection_keeps_its_verdict_honest(
 
 def test_placement_on_the_zoo_is_as_recorded() -> None:
     """Quantizers per model: as many as NNCF 3.4.0 places, less the two that a nearest-neighbour
-    resize needs none of."""
+    resize needs none of, and one more for each cell's state, whose batch is dynamic here."""
     import quant
     import runner
 
@@ -103,7 +103,7 @@ def test_placement_on_the_zoo_is_as_recorded() -> None:
         "resnet8_cifar10/resnet8.tflite": 14,
         "yolox_nano_coco128/yolox_nano.onnx": 115,
         "fsdd/fsdd_tdnn.xml": 6,
-        "fsdd/fsdd_lstm.xml": 3,
+        "fsdd/fsdd_lstm.xml": 5,
     }
     found = {}
     for name in files:
