@@ -178,13 +178,19 @@ class Ignored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MinMaxParameters:
-    """Parameters of MinMaxQuantization. `stat_subset_size` None: every sample."""
+class SubsetParameters:
+    """Which samples a step's statistics are taken from. `stat_subset_size` None: every sample."""
 
-    preset: Preset = Preset.PERFORMANCE
     stat_subset_size: int | None = field(default=None, metadata=_COUNT)
     shuffle_data: bool = False
     seed: int = field(default=0, metadata=_SEED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MinMaxParameters(SubsetParameters):
+    """Parameters of MinMaxQuantization."""
+
+    preset: Preset = Preset.PERFORMANCE
     model_type: ModelType | None = None
     ignored: Ignored = Ignored()
     weights: Overrides = Overrides()
@@ -194,28 +200,21 @@ class MinMaxParameters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FastBiasParameters:
+class FastBiasParameters(SubsetParameters):
     """Parameters of FastBiasCorrection.
 
     `threshold`: a layer whose shift exceeds this many times its bias, in any channel with a bias,
     is left alone; None corrects every layer.
     """
 
-    stat_subset_size: int | None = field(default=None, metadata=_COUNT)
-    shuffle_data: bool = False
-    seed: int = field(default=0, metadata=_SEED)
     threshold: float | None = field(
         default=None, metadata=_bounded(1e-9, float("inf"), "a number above 0")
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OverflowParameters:
+class OverflowParameters(SubsetParameters):
     """Parameters of OverflowCorrection."""
-
-    stat_subset_size: int | None = field(default=None, metadata=_COUNT)
-    shuffle_data: bool = False
-    seed: int = field(default=0, metadata=_SEED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,12 +228,8 @@ class BiasParameters(FastBiasParameters):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelAlignmentParameters:
+class ChannelAlignmentParameters(SubsetParameters):
     """Parameters of ActivationChannelAlignment."""
-
-    stat_subset_size: int | None = field(default=None, metadata=_COUNT)
-    shuffle_data: bool = False
-    seed: int = field(default=0, metadata=_SEED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,16 +251,13 @@ class LayerwiseParameters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SmoothParameters:
+class SmoothParameters(SubsetParameters):
     """Parameters of SmoothQuant. `alpha` None: chosen per group of layers from the statistics.
 
     `separate`: MatMuls on a tensor that others read as well get a quantizer of their own, so that
     they can be smoothed, too. In DefaultQuantization only with `model_type: transformer`.
     """
 
-    stat_subset_size: int | None = field(default=None, metadata=_COUNT)
-    shuffle_data: bool = False
-    seed: int = field(default=0, metadata=_SEED)
     alpha: float | None = field(default=None, metadata=_bounded(0, 1, "a number from 0 to 1"))
     separate: bool = True
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from quant.parameters import JOINT, Aggregator, Estimator, SaturationFix
+from quant.parameters import JOINT, Aggregator, Estimator, SaturationFix, SubsetParameters
 from quant.runtime import ov
 from quant.scheme import Scheme
 
@@ -60,6 +60,11 @@ class Subset:
     size: int | None = None
     shuffle: bool = False
     seed: int = 0
+
+    @classmethod
+    def of(cls, asked: SubsetParameters) -> Subset:
+        """The subset that a step's parameters ask for."""
+        return cls(size=asked.stat_subset_size, shuffle=asked.shuffle_data, seed=asked.seed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,11 +40,8 @@ def plan(graph: Graph, parameters: BiasParameters, quantization: MinMaxPlan) -> 
             sites[op.index] = site
         elif site is None and op.name in quantized and op.type != "Gather":
             skipped.append(op.name)
-    subset = Subset(
-        size=parameters.stat_subset_size, shuffle=parameters.shuffle_data, seed=parameters.seed
-    )
     return BiasPlan(
-        subset=subset,
+        subset=Subset.of(parameters),
         threshold=parameters.threshold,
         stages=stages(graph, sites),
         skipped=tuple(skipped),

@@ -36,9 +36,7 @@ def plan(
 ) -> ChannelAlignmentPlan:
     """The pairs that may be aligned, in the order of the graph."""
     return ChannelAlignmentPlan(
-        subset=Subset(
-            size=parameters.stat_subset_size, shuffle=parameters.shuffle_data, seed=parameters.seed
-        ),
+        subset=Subset.of(parameters),
         pairs=tuple(pairs(graph, quantization)),
     )
 

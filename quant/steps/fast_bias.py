@@ -38,9 +38,7 @@ def plan(graph: Graph, parameters: FastBiasParameters, quantization: MinMaxPlan)
     ]
     sites = [site(graph, graph.by_name[port.op]) for port in quantized if port.port == 1]
     return FastBiasPlan(
-        subset=Subset(
-            size=parameters.stat_subset_size, shuffle=parameters.shuffle_data, seed=parameters.seed
-        ),
+        subset=Subset.of(parameters),
         threshold=parameters.threshold,
         sites=tuple(site for site in sites if site is not None),
     )

@@ -67,11 +67,8 @@ def quantization(
     is_saturating = saturates(target.isa)
     if fix is SaturationFix.AUTO and not is_saturating:
         fix = SaturationFix.NO
-    subset = Subset(
-        size=parameters.stat_subset_size, shuffle=parameters.shuffle_data, seed=parameters.seed
-    )
     found = MinMaxPlan(
-        subset=subset,
+        subset=Subset.of(parameters),
         saturation_fix=fix,
         activations=placement.activations,
         weights=placement.weights,

@@ -43,9 +43,7 @@ def plan(graph: Graph, parameters: OverflowParameters, quantization: MinMaxPlan)
         for port in weights.consumers
     )
     return OverflowPlan(
-        subset=Subset(
-            size=parameters.stat_subset_size, shuffle=parameters.shuffle_data, seed=parameters.seed
-        ),
+        subset=Subset.of(parameters),
         sites=tuple(site for site in found if site is not None),
     )
 

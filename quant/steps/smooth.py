@@ -74,9 +74,7 @@ def plan(graph: Graph, parameters: SmoothParameters, quantization: MinMaxPlan) -
         if quantizer.is_smoothed or _reads_directly(graph, quantizer)
     ]
     return SmoothPlan(
-        subset=Subset(
-            size=parameters.stat_subset_size, shuffle=parameters.shuffle_data, seed=parameters.seed
-        ),
+        subset=Subset.of(parameters),
         alphas=ALPHAS if parameters.alpha is None else (parameters.alpha,),
         groups=tuple(groups),
     )
