@@ -101,6 +101,12 @@ NONNEGATIVE = frozenset(
 )
 """Operations whose results are never below zero."""
 
+SIGN_KEEPING = frozenset(
+    {"MaxPool", "AvgPool", "ReduceMean", "ReduceMax", "Concat", "Split", "VariadicSplit"}
+    | {"Reshape", "Squeeze", "Unsqueeze", "Transpose"}
+)
+"""Operations whose results are not below zero where no floating-point input is."""
+
 TRANSFORMER_FLOAT = frozenset(
     {"Add", "Power", "Squeeze", "Subtract", "AvgPool", "ReduceMean", "ReduceL2", "ReduceSum"}
     | {

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from quant.errors import SamplesError
 from quant.runtime import ov
 from quant.statistics.accumulate import Accumulator
+from quant.statistics.calibration import calibration_model
+from quant.statistics.chunk import Chunk
+from quant.statistics.layout import Layout
 from quant.statistics.need import Need, Statistics
-from quant.statistics.passes import Array, Progress, Samples, infer
-from quant.statistics.taps import Layout, calibration_model
+from quant.statistics.passes import Progress, Samples, infer
 
 
 def collect_needs(
@@ -32,31 +34,22 @@ def collect_needs(
     subsets = list(dict.fromkeys(need.subset for need in needs))
     calibration, layout = calibration_model(model, needs)
     accumulators = [
-        Accumulator(tuple(n for n in dict.fromkeys(needs) if n.subset == subset), layout)
+        Accumulator([need for need in dict.fromkeys(needs) if need.subset == subset], layout)
         for subset in subsets
     ]
-    broken: list[tuple[int, int]] = []
-
-    def add(index: int, members: tuple[bool, ...], outputs: list[Array]) -> None:
-        vector = outputs[0] if layout.length else np.zeros(0, dtype=np.float32)
-        if not broken and not np.isfinite(vector).all():
-            broken.append((index, int(np.flatnonzero(~np.isfinite(vector))[0])))
-        vector = layout.completed(vector)
-        for accumulator, is_member in zip(accumulators, members, strict=True):
-            if is_member:
-                accumulator.add(vector)
-
-    total = infer(calibration, samples, subsets, add, progress)
-    if broken:
-        raise _not_finite(layout, *broken[0])
+    chunk = Chunk(layout, accumulators)
+    total = infer(calibration, samples, subsets, chunk.add, progress)
+    chunk.flush()
+    if chunk.broken is not None:
+        raise _not_finite(layout, *chunk.broken)
     values: dict[Need, NDArray[np.float64]] = {}
     for accumulator in accumulators:
         values |= accumulator.answers()
     return Statistics(values=values, sample_count=total)
 
 
-def _not_finite(layout: Layout, index: int, place: int) -> SamplesError:
-    found = next(tap for tap, slot in layout.slots.items() if slot.start <= place < slot.stop)
+def _not_finite(layout: Layout, index: int, column: int) -> SamplesError:
+    found = next(tap for tap, columns in layout.columns.items() if column in columns)
     message = (
         f"the result of {found.op!r} holds NaN or infinity, so it has no range; check the sample, "
         "or put the operations that read it into ignored"

@@ -18,7 +18,7 @@ Array = NDArray[Any]
 
 
 class Reduction(StrEnum):
-    """What is taken of one sample's tensor."""
+    """What is taken of one sample's tensor, or of each of its channels."""
 
     MIN = "min"
     MAX = "max"
@@ -73,7 +73,7 @@ def of_extremes(need: Need, low: Array, high: Array) -> Array | None:
     """The answer `[need.length]` to a need of a range, from the extremes `[C]` of each channel over
     all samples, whatever the aggregator: nothing more is known of a tensor that a step has changed.
 
-    None where no extremes answer it: means and points. Of a histogram nothing is left, which makes
+    None where no extremes answer it, such as means. Of a histogram nothing is left, which makes
     the range that of the extremes.
     """
     if need.channel_axis is None:
@@ -87,7 +87,7 @@ def of_extremes(need: Need, low: Array, high: Array) -> Array | None:
             return np.maximum(np.abs(low), np.abs(high))
         case Reduction.HISTOGRAM:
             return np.zeros(need.length)
-        case Reduction.MEAN | Reduction.MEAN_SQUARE | Reduction.POINTS:
+        case _:
             return None
 
 

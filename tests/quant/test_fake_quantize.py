@@ -28,6 +28,7 @@ from tests.models import evaluate, finish, parameter
 Array = NDArray[Any]
 
 EPS = float(np.finfo(np.float32).eps)
+SMALLEST = float(np.finfo(np.float32).smallest_subnormal)
 SYMMETRIC, ASYMMETRIC = Scheme(), Scheme(mode=Mode.ASYMMETRIC)
 W_SYMMETRIC = Scheme(granularity=Granularity.PERCHANNEL, level_low=-127, level_high=127)
 GNA = Scheme(bits=16, level_low=-32768, level_high=32767)
@@ -61,13 +62,13 @@ def found_levels(scheme: Scheme, low: Array, high: Array) -> Levels:
 
 
 def half_step(levels: Levels, low: Array, high: Array) -> Array:
-    """Half a step, and what rounding adds in f32.
+    """Half a step, and what rounding adds in f32, that of a step below the normal numbers included.
 
     Of a range with an end closer to zero than half a step, that end is cut: the step that counts is
     the one before the cut.
     """
     step = (np.maximum(high, 0) - np.minimum(low, 0)) / (levels.levels - 1)
-    slack = 4 * EPS * (levels.high - levels.low)
+    slack = 4 * EPS * (levels.high - levels.low) + levels.levels * SMALLEST
     return np.asarray(np.maximum(step, levels.scale) / 2 + slack)
 
 

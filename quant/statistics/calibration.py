@@ -1,0 +1,206 @@
+"""The calibration model: the model with reductions at the tensors of interest and one output.
+
+All reduced values of a sample leave the graph as one f32 vector, so that no Python object is made
+per statistic and sample.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import numpy as np
+
+from quant.placement.tables import SIGN_KEEPING, is_nonnegative
+from quant.runtime import opset, ov
+from quant.statistics.distribution import histogram_node
+from quant.statistics.layout import Layout, layout
+from quant.statistics.need import POINTS, Need, Reduction
+from quant.statistics.tap import Part, Tap, tap
+
+
+def calibration_model(model: ov.Model, needs: Iterable[Need]) -> tuple[ov.Model, Layout]:
+    """A clone of the model whose only output is the vector of all taps' values, and their layout.
+
+    Operations that no tap depends on are not executed. Taps stand in the order of their tensors:
+    OpenVINO computes what a Concat reads in this order, so each reduction follows right behind its
+    tensor, which is still in the processor's cache then, and need not be kept for later.
+    """
+    clone = model.clone()
+    nodes = {node.get_friendly_name(): node for node in clone.get_ordered_ops()}
+    places = {name: place for place, name in enumerate(nodes)}
+    wanted = sorted(dict.fromkeys(map(tap, needs)), key=lambda each: places[each.op])
+    sources = (source for each in wanted for source in each.sources)
+    known = {each: value for each in sources if (value := _known(nodes[each.op], each)) is not None}
+    computed, columns = layout(wanted, known)
+    if not computed:
+        return clone, columns
+    result = opset.result(_joined(nodes, computed))
+    return ov.Model([result], clone.get_sinks(), clone.get_parameters(), "calibration"), columns
+
+
+def _known(node: ov.Node, tap: Tap) -> float | None:
+    """The value of a tap that is the same for every sample."""
+    if tap.reduction is Reduction.MIN:
+        return 0.0 if _is_nonnegative(node) else None
+    shape = node.get_output_partial_shape(tap.port)
+    if tap.reduction is Part.COUNT and shape.is_static:
+        return float(np.prod(shape.to_shape()) / tap.channels)
+    return None
+
+
+def _is_nonnegative(node: ov.Node) -> bool:
+    """Whether an operation's results can't be below zero, whatever the sample."""
+    if node.get_type_name() in SIGN_KEEPING:
+        return all(
+            _is_nonnegative(each.get_node())
+            for each in node.input_values()
+            if each.get_element_type().is_real()
+        )
+    return is_nonnegative(node.get_type_name(), node.get_attributes())
+
+
+def _joined(nodes: dict[str, ov.Node], taps: tuple[Tap, ...]) -> ov.Node:
+    """All values as one vector.
+
+    Reductions of a tensor keep its rank, and most tensors have the same one and the channels on the
+    same axis: what is reduced of those is joined as it is, and only the rest is given that shape,
+    since every node more takes time to compile.
+    """
+    tensors = [nodes[each.op].output(each.port) for each in taps]
+    forms = [_form(tensor, each) for tensor, each in zip(tensors, taps, strict=True)]
+    rank, axis = _commonest(forms)
+    shape = _ints([-1 if i == axis else 1 for i in range(rank)])
+    axes: dict[tuple[int, ...], ov.Node] = {}
+    parts = []
+    for tensor, each, form in zip(tensors, taps, forms, strict=True):
+        part = _reduced(tensor, each, axes)
+        fits = form is not None and form[0] == rank and form[1] in (axis, None)
+        parts.append(part if fits else opset.reshape(part, shape, special_zero=False))
+    joined = opset.concat(parts, axis)
+    return joined if rank == 1 else opset.reshape(joined, _ints([-1]), special_zero=False)
+
+
+Form = tuple[int, int | None]
+"""The rank of a reduced tensor, and the only axis that need not be 1, if there is one."""
+
+
+def _form(tensor: ov.Output, tap: Tap) -> Form | None:
+    """None where what a tap makes of the tensor has a shape of its own."""
+    rank = tensor.get_partial_shape().rank.get_length()
+    return (rank, _axis(tap, rank)) if tap.reduction in _REDUCE and rank else None
+
+
+def _commonest(forms: list[Form | None]) -> tuple[int, int]:
+    """The rank and the channels' axis that most reductions have; those of a vector without any."""
+    found = Counter((form[0], form[1]) for form in forms if form and form[1] is not None)
+    return found.most_common(1)[0][0] if found else (1, 0)
+
+
+def _reduced(tensor: ov.Output, tap: Tap, axes: dict[tuple[int, ...], ov.Node]) -> ov.Node:
+    """The tap's values in f32.
+
+    Args:
+        axes: constants that are there already; each is made only once.
+    """
+    if tap.reduction in (Reduction.LOW_QUANTILE, Reduction.HIGH_QUANTILE, Reduction.ABS_QUANTILE):
+        return _quantile(tensor, tap)
+    if tap.reduction is Reduction.HISTOGRAM:
+        return histogram_node(_rows(tensor, tap), tap.channels)
+    if tap.reduction is Reduction.POINTS:
+        values = _points(tensor, tap)
+    elif tap.reduction is Part.COUNT:
+        values = opset.divide(
+            opset.reduce_prod(opset.shape_of(tensor, "i64"), _int(0)), _int(tap.channels)
+        )
+    else:
+        rank = tensor.get_partial_shape().rank.get_length()
+        channels = _axis(tap, rank)
+        reduced = tuple(axis for axis in range(rank) if axis != channels)
+        if reduced not in axes:
+            axes[reduced] = _ints(reduced)
+        values = _REDUCE[tap.reduction](tensor, axes[reduced], keep_dims=True)
+    return values if values.get_element_type() == ov.Type.f32 else opset.convert(values, "f32")
+
+
+_REDUCE = {
+    Reduction.MIN: opset.reduce_min,
+    Reduction.MAX: opset.reduce_max,
+    Reduction.MEAN: opset.reduce_mean,
+    Part.NORM: opset.reduce_l2,
+}
+
+
+def _axis(tap: Tap, rank: int) -> int | None:
+    return None if tap.channel_axis is None else tap.channel_axis % rank
+
+
+def _quantile(tensor: ov.Output, tap: Tap) -> ov.Node:
+    """The linearly interpolated quantile, from the largest (or smallest) values that TopK finds.
+
+    With n values in order from the outside in, the quantile stands at position (n - 1) *
+    outlier_prob.
+    """
+    assert tap.outlier_prob is not None
+    rows = _rows(tensor, tap)
+    if tap.reduction is Reduction.ABS_QUANTILE:
+        rows = opset.absolute(rows)
+    count = opset.gather(opset.shape_of(rows, "i64"), _int(1), _int(0))
+    last = opset.subtract(count, _int(1))
+    position = opset.multiply(
+        opset.convert(last, "f64"), opset.constant(np.float64(tap.outlier_prob))
+    )
+    outer = opset.convert(opset.floor(position), "i64")
+    inner = opset.minimum(opset.add(outer, _int(1)), last)
+    mode = "min" if tap.reduction is Reduction.LOW_QUANTILE else "max"
+    found = opset.topk(rows, opset.add(inner, _int(1)), 1, mode, "value").output(0)
+    low, high = opset.gather(found, outer, _int(1)), opset.gather(found, inner, _int(1))
+    share = opset.convert(opset.subtract(position, opset.floor(position)), "f32")
+    return opset.add(low, opset.multiply(opset.subtract(high, low), share))
+
+
+def _rows(tensor: ov.Output, tap: Tap) -> ov.Node:
+    """The tensor as `[channels, values]` in f32."""
+    rank = tensor.get_partial_shape().rank.get_length()
+    axis = _axis(tap, rank)
+    if axis is not None and axis != 0:
+        order = [axis, *(i for i in range(rank) if i != axis)]
+        tensor = opset.transpose(tensor, np.array(order, dtype=np.int64)).output(0)
+    rows = opset.reshape(tensor, np.array([tap.channels, -1], dtype=np.int64), special_zero=False)
+    return rows if tensor.get_element_type() == ov.Type.f32 else opset.convert(rows, "f32")
+
+
+_SPREAD = np.modf(np.arange(1, POINTS + 1) * (5**0.5 - 1) / 2)[0]
+"""Where the points lie, from 0 to 1: evenly, but on no grid. Source: the golden-ratio sequence."""
+
+
+def _points(tensor: ov.Output, tap: Tap) -> ov.Node:
+    """All channels at a few positions, `[POINTS, channels]`; where the channels are axis 1, of the
+    first item of a batch."""
+    rank = tensor.get_partial_shape().rank.get_length()
+    axis = _axis(tap, rank)
+    if axis == 1 and rank > 2:  # picked before they are moved: a transposition would cost more
+        first = opset.gather(tensor, _int(0), _int(0))
+        rows = opset.reshape(first, np.array([tap.channels, -1], np.int64), special_zero=False)
+        return _picked(rows, 1)
+    if axis != rank - 1:
+        order = [*(i for i in range(rank) if i != axis), axis]
+        tensor = opset.transpose(tensor, np.array(order, dtype=np.int64)).output(0)
+    rows = opset.reshape(tensor, np.array([-1, tap.channels], np.int64), special_zero=False)
+    return _picked(rows, 0)
+
+
+def _picked(rows: ov.Node, axis: int) -> ov.Node:
+    """The points along an axis of a matrix, which becomes the first one."""
+    count = opset.gather(opset.shape_of(rows, "i64"), _int(axis), _int(0))
+    places = opset.multiply(opset.convert(count, "f64"), opset.constant(_SPREAD))
+    found = opset.gather(rows, opset.convert(opset.floor(places), "i64"), _int(axis))
+    return opset.transpose(found, np.array([1, 0], np.int64)) if axis else found
+
+
+def _int(value: int) -> ov.Node:
+    return opset.constant(np.int64(value))
+
+
+def _ints(values: Iterable[int]) -> ov.Node:
+    return opset.constant(np.array(list(values), dtype=np.int64))

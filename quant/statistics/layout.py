@@ -1,0 +1,118 @@
+"""Where the values of taps stand in a sample's row: those that the graph computes, and behind them
+those that follow from these or are known without any sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.statistics.need import Reduction
+from quant.statistics.tap import Part, Tap
+
+Rows = NDArray[Any]
+Columns = NDArray[np.intp]
+Extreme = Callable[..., Any]
+
+_EXTREMES: Mapping[Reduction | Part, Extreme] = {Reduction.MIN: np.min, Reduction.MAX: np.max}
+"""What is known of a tensor where it is known of its channels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """The columns of a row of f32 values.
+
+    Attributes:
+        columns: of each tap.
+        length: how many columns the graph fills, the first ones.
+        width: how many there are.
+        following: a column, the columns of whose values it takes one, and which.
+        known: a column, and its value.
+        magnitudes: columns, and those of the minima and maxima that they are the larger one of.
+        squares: columns, and those of the norms and counts that they are the mean square of.
+    """
+
+    columns: Mapping[Tap, Columns]
+    length: int
+    width: int
+    following: tuple[tuple[int, Columns, Extreme], ...]
+    known: tuple[tuple[int, float], ...]
+    magnitudes: tuple[Columns, Columns, Columns]
+    squares: tuple[Columns, Columns, Columns]
+
+    def complete(self, rows: Rows) -> None:
+        """Fills all columns of `[samples, width]` behind those of the graph."""
+        for column, value in self.known:
+            rows[:, column] = value
+        for column, sources, extreme in self.following:
+            rows[:, column] = extreme(rows[:, sources[0] : sources[-1] + 1], axis=1)
+        columns, low, high = self.magnitudes
+        rows[:, columns] = np.maximum(np.abs(rows[:, low]), np.abs(rows[:, high]))
+        columns, norm, count = self.squares
+        rows[:, columns] = np.square(rows[:, norm]) / rows[:, count]
+
+
+def layout(taps: Iterable[Tap], known: Mapping[Tap, float]) -> tuple[tuple[Tap, ...], Layout]:
+    """The taps that the graph has to compute, in the order of their columns, and all columns.
+
+    Args:
+        taps: that are asked for; the order of the graph's ones stays.
+        known: values of taps that need no sample.
+    """
+    asked = tuple(taps)
+    sources = dict.fromkeys(source for each in asked for source in each.sources)
+    channels = {
+        _tensor(each): each
+        for each in sources
+        if each.channel_axis is not None and each.reduction in _EXTREMES and each not in known
+    }
+    following = {
+        each: channels[_tensor(each)]
+        for each in sources
+        if each.channel_axis is None and _tensor(each) in channels
+    }
+    computed = tuple(each for each in sources if each not in following and each not in known)
+    columns, length = _placed(computed, 0)
+    behind, width = _placed(following, length)
+    constants = {each: width + i for i, each in enumerate(t for t in sources if t in known)}
+    width += len(constants)
+    columns |= behind | {t: np.full(t.length, at, dtype=np.intp) for t, at in constants.items()}
+    derived, width = _placed([each for each in asked if each not in sources], width)
+    columns |= derived
+    return computed, Layout(
+        columns=columns,
+        length=length,
+        width=width,
+        following=tuple(
+            (int(behind[each][0]), columns[source], _EXTREMES[each.reduction])
+            for each, source in following.items()
+        ),
+        known=tuple((at, known[each]) for each, at in constants.items()),
+        magnitudes=_derived(columns, [t for t in derived if t.reduction is Reduction.ABS_MAX]),
+        squares=_derived(columns, [t for t in derived if t.reduction is Reduction.MEAN_SQUARE]),
+    )
+
+
+def _tensor(each: Tap) -> tuple[str, int, Reduction | Part]:
+    return each.op, each.port, each.reduction
+
+
+def _placed(taps: Iterable[Tap], start: int) -> tuple[dict[Tap, Columns], int]:
+    """Columns for taps from `start` on, and the first one behind them."""
+    found: dict[Tap, Columns] = {}
+    for each in taps:
+        found[each] = np.arange(start, start + each.length)
+        start += each.length
+    return found, start
+
+
+def _derived(columns: Mapping[Tap, Columns], taps: list[Tap]) -> tuple[Columns, Columns, Columns]:
+    """The columns of all the taps, and those of their two sources, as long."""
+    chosen = [np.broadcast_arrays(*map(columns.__getitem__, (t, *t.sources))) for t in taps]
+    if not chosen:
+        return (np.zeros(0, dtype=np.intp),) * 3
+    own, first, second = (np.concatenate(each) for each in zip(*chosen, strict=True))
+    return own, first, second
