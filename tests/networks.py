@@ -195,6 +195,52 @@ def _norm(rng: Rng, x: ov.Node, width: int, name: str) -> ov.Node:
     )
 
 
+def residual_blocks(operations: int) -> ov.Model:
+    """Blocks of three convolutions one after the other, the last two with nothing but a bias
+    between them; of about so many operations, like the other networks that grow."""
+    rng, x = np.random.default_rng(0), parameter("x", 1, 4, 4, 4)
+    node = x
+    for block in range(operations // 9):
+        name = f"block{block}"
+        branch = relu(conv(rng, node, (4, 4, 1, 1), f"{name}/conv0"), f"{name}/relu0")
+        for i in (1, 2):
+            branch = conv(rng, branch, (4, 4, 1, 1), f"{name}/conv{i}")
+        node = relu(named(opset.add(branch, node), f"{name}/sum"), f"{name}/relu")
+    return finish([node], [x])
+
+
+def encoders(operations: int) -> ov.Model:
+    """A stack of BERT's encoders."""
+    rng, x = np.random.default_rng(0), parameter("x", 1, 6, 16)
+    node = x
+    for layer in range(operations // 30):
+        node = _encoder(rng, node, (6, 2, 16), f"layer{layer}")
+    return finish([node], [x])
+
+
+def dense_blocks(operations: int) -> ov.Model:
+    """Blocks of sixteen layers that each read all before them, by a chain of Concats.
+
+    Source: Huang et al. (2016), figure 2.
+    """
+    rng, x = np.random.default_rng(0), parameter("x", 1, 4, 4, 4)
+    node = x
+    for block in range(operations // 67):
+        channels = 4
+        for i in range(16):
+            name = f"block{block}/layer{i}"
+            layer = relu(conv(rng, node, (2, channels, 1, 1), name), f"{name}/relu")
+            node, channels = named(opset.concat([node, layer], 1), f"{name}/concat"), channels + 2
+        name = f"block{block}/transition"
+        node = relu(conv(rng, node, (4, channels, 1, 1), name), f"{name}/relu")
+    return finish([node], [x])
+
+
+GROWING: Mapping[str, Callable[[int], ov.Model]] = {
+    build.__name__: build for build in (residual_blocks, encoders, dense_blocks)
+}
+"""Networks of any number of operations, constants not counted, by their names."""
+
 NETWORKS: Mapping[str, Callable[..., ov.Model]] = {
     build.__name__: build for build in (mobilenet_v2, resnet_18, resnet_50, bert_base)
 }

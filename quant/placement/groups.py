@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from quant.graph import Graph
 from quant.placement.sites import Site
 from quant.placement.tables import LINEAR, descriptor_type
@@ -27,7 +29,8 @@ def groups(graph: Graph, target: Target, sites: list[Site]) -> list[str | None]:
         for place in _meeting_places(graph, target, site):
             parent[root(i)] = root(meeting.setdefault(place, i))
     roots = [root(i) for i in range(len(sites))]
-    return [f"group_{r}" if roots.count(r) > 1 else None for r in roots]
+    sizes = Counter(roots)
+    return [f"group_{r}" if sizes[r] > 1 else None for r in roots]
 
 
 def _meeting_places(graph: Graph, target: Target, site: Site) -> list[object]:

@@ -21,9 +21,9 @@ from quant.placement.tables import (
     CONVOLUTIONS,
     GATES,
     HIDDEN_STATE,
+    behind_matmuls,
     descriptor_type,
     has_weights_first,
-    is_behind_matmul,
 )
 from quant.placement.weights import Weights, first_layers, is_saturable, weights
 from quant.plan import (
@@ -59,6 +59,7 @@ class _Setting:
     step: int
     activations: Layers
     weights: Layers
+    behind_matmuls: frozenset[int]
     problems: list[ParameterProblem]
 
 
@@ -99,6 +100,7 @@ def place(
         step=step,
         activations=of_activations[0],
         weights=of_weights[0],
+        behind_matmuls=behind_matmuls(graph),
         problems=[*problems, *of_activations[1], *of_weights[1]],
     )
     activations = _activations(setting, placed)
@@ -235,7 +237,7 @@ def _channels(setting: _Setting, site: Site) -> int | None:
     A tensor of rank 3 has its channels there only if a convolution reads it; else it may as well be
     a sequence of vectors.
     """
-    if is_behind_matmul(setting.graph, site.tensor):
+    if site.tensor.op in setting.behind_matmuls:
         return None
     shape = setting.graph.shape(site.tensor)
     read = any(setting.graph.op(reader.port).type in CONVOLUTIONS for reader in site.readers)

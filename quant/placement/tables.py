@@ -155,6 +155,19 @@ def is_behind_matmul(graph: Graph, tensor: Tensor) -> bool:
     return False
 
 
+def behind_matmuls(graph: Graph) -> frozenset[int]:
+    """The MatMuls, and the operations with element-wise ones at most between them and a MatMul, by
+    index; `is_behind_matmul` of all tensors at once, linear in the graph."""
+    found: set[int] = set()
+    for op in graph.ops:
+        is_fused = op.type in ELEMENTWISE | ACTIVATION_FUNCTIONS
+        if op.type == "MatMul" or (
+            is_fused and any(source.op in found for _, source in graph.data_inputs(op))
+        ):
+            found.add(op.index)
+    return frozenset(found)
+
+
 def has_weights_first(graph: Graph, op: Op) -> bool:
     """Whether an operation is a MatMul with a constant on the left: its activations are symmetric
     and signed.

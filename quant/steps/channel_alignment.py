@@ -12,7 +12,7 @@ activations and weights. Here each pair takes the m and f with the least expecte
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from quant.graph import Graph
 from quant.parameters import Aggregator, ChannelAlignmentParameters
-from quant.plan import AlignedPair, ChannelAlignmentPlan, MinMaxPlan, Subset
+from quant.plan import AlignedPair, ChannelAlignmentPlan, MinMaxPlan, Subset, TensorRef
 from quant.runtime import opset, ov
 from quant.statistics.need import Need, Reduction, Statistics
 from quant.steps.alignment import NONE, Alignment, Channels, best_alignment
@@ -69,6 +69,9 @@ def _need(plan: ChannelAlignmentPlan, pair: AlignedPair, reduction: Reduction) -
 def apply(work: Work, plan: ChannelAlignmentPlan, statistics: Statistics) -> Statistics:
     """Aligns each pair where that lowers the noise; returns statistics as they are after it."""
     replaced = dict(statistics.replaced)
+    asked: dict[TensorRef, list[Need]] = {}
+    for need in statistics.values:
+        asked.setdefault(need.tensor, []).append(need)
     for pair in plan.pairs:
         low, high, mean, square = (
             statistics.values[_need(plan, pair, each)] for each in _AGGREGATORS
@@ -78,21 +81,21 @@ def apply(work: Work, plan: ChannelAlignmentPlan, statistics: Statistics) -> Sta
         work.outcomes[f"align {pair.producer} -> {pair.consumer}"] = found.name
         if found.name != NONE:
             _edit(work, pair, found)
-            replaced |= _replaced(pair, statistics, channels, found)
+            answers = {need: statistics.values[need] for need in asked[pair.tensor]}
+            replaced |= _replaced(pair, answers, channels, found)
     return dataclasses.replace(statistics, replaced=replaced)
 
 
 def _replaced(
-    pair: AlignedPair, statistics: Statistics, channels: Channels, found: Alignment
+    pair: AlignedPair, answers: Mapping[Need, Array], channels: Channels, found: Alignment
 ) -> dict[tuple[str, Need], Array]:
-    """What later steps asked of the tensor, as it is after alignment, for both operations."""
+    """The answers to all needs of the tensor, as they are after alignment, for both operations."""
     after = channels.changed(found.shift, found.factor)
     replaced: dict[tuple[str, Need], Array] = {}
-    for need, value in statistics.values.items():
-        if need.tensor == pair.tensor:
-            answer = after.answer(need)
-            new = (value - found.shift) / found.factor if answer is None else answer
-            replaced |= {(name, need): new for name in (pair.producer, pair.consumer)}
+    for need, value in answers.items():
+        answer = after.answer(need)
+        new = (value - found.shift) / found.factor if answer is None else answer
+        replaced |= {(name, need): new for name in (pair.producer, pair.consumer)}
     return replaced
 
 
