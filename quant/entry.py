@@ -29,6 +29,7 @@ from quant.runtime import ov
 from quant.statistics.collect import collect_needs
 from quant.statistics.need import Need, Statistics
 from quant.statistics.passes import Progress, Samples, is_one_shot
+from quant.statistics.store import Store, collect_stored
 from quant.steps import min_max, smooth
 from quant.steps.order import DEFAULT, MIN_MAX, SMOOTH
 from quant.steps.table import STEPS, Inferring, OnStatistics, Step, expand
@@ -184,13 +185,31 @@ def _advice_on_input(model: ov.Model, target: Target) -> Iterable[str]:
         )
 
 
-def collect(plan: QuantPlan, samples: Samples, *, progress: Progress | None = None) -> Statistics:
+def collect(
+    plan: QuantPlan,
+    samples: Samples,
+    *,
+    store: Store | None = None,
+    progress: Progress | None = None,
+) -> Statistics:
     """The statistics that all steps of a plan live on, from one asynchronous f32 pass.
+
+    Args:
+        store: what is known of this model on these samples already, and takes what is not; the
+            samples must know their number then.
 
     Raises:
         SamplesError: there are no samples, or one does not fit.
     """
-    return collect_needs(plan.model, tuple(dict.fromkeys(_needs(plan))), samples, progress)
+    needs = needs_of(plan)
+    if store is None:
+        return collect_needs(plan.model, needs, samples, progress)
+    return collect_stored(plan.model, needs, samples, store, progress)
+
+
+def needs_of(plan: QuantPlan) -> tuple[Need, ...]:
+    """What the steps of a plan have to know of the data."""
+    return tuple(dict.fromkeys(_needs(plan)))
 
 
 def _needs(plan: QuantPlan) -> Iterable[Need]:

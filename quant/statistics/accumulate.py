@@ -38,7 +38,8 @@ class Accumulator:
     def add(self, rows: Rows) -> None:
         """Takes the completed rows `[samples, width]` of samples."""
         self._count += len(rows)
-        self._sum += rows.sum(axis=0, dtype=np.float64)
+        for row in rows:  # one after the other, so that sums do not depend on how many come at once
+            self._sum += row
         np.minimum(self._min, rows.min(axis=0), out=self._min)
         np.maximum(self._max, rows.max(axis=0), out=self._max)
         if len(self._kept):

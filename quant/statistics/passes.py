@@ -25,6 +25,20 @@ def is_one_shot(samples: Samples) -> bool:
     return iter(samples) is samples
 
 
+def sample_count(samples: Samples, subsets: Iterable[Subset]) -> int:
+    """How many of the samples any of the subsets holds.
+
+    Raises:
+        SamplesError: the samples do not know their number.
+    """
+    chosen, count = _choose(tuple(subsets), samples)
+    if count is None:
+        message = "kept statistics need samples that know their number, such as a list, no iterator"
+        raise SamplesError(message)
+    every = range(count)
+    return len(set[int]().union(*(every if c is None else c for c in chosen)).intersection(every))
+
+
 def infer(
     model: ov.Model,
     samples: Samples,
