@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -102,9 +103,7 @@ def make_plan(recipe: Recipe, *, parts: Parts = ALL) -> Plan:
     target = load_target(recipe.target.path or recipe.target.name)
     device = choose_device(target)
     check_requirements(recipe, target, device, parts)
-    digest = model_digest(recipe.model.path)
-    expect_digest(recipe, digest)
-    quantization = _resolve(recipe, _load(recipe), target)
+    digest, quantization = _digest_and_resolve(recipe, target)
     datasets = _datasets(recipe, quantization.model)
     plan = Plan(
         recipe=recipe.name,
@@ -134,6 +133,17 @@ def _expect_runnable(recipe: Recipe) -> None:
     if recipe.abstract:
         message = "an abstract recipe is a base for others and is never run"
         raise RecipeError([Problem(recipe.locate("abstract"), message)])
+
+
+def _digest_and_resolve(recipe: Recipe, target: Target) -> tuple[str, QuantPlan]:
+    """The model's digest, and meanwhile its plan; a pinned model is not loaded before it is known
+    to be the one."""
+    with ThreadPoolExecutor(1) as pool:
+        digest = pool.submit(model_digest, recipe.model.path)
+        if recipe.model.sha256 is not None:
+            expect_digest(recipe, digest.result())
+        quantization = _resolve(recipe, _load(recipe), target)
+        return digest.result(), quantization
 
 
 def _load(recipe: Recipe) -> ov.Model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import typing
@@ -45,6 +46,7 @@ def _digest(content: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@functools.cache  # making one takes longer than converting a plan
 def _converter() -> Converter:
     converter = make_converter()
     configure_tagged_union(StepPlan, converter)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from quant.diagnosis.diagnose import LayerDiagnosis
 from quant.entry import OperationResult
-from quant.plan import OperationPlan
 from quant.plan import Status as Fate
 from runner import plan_json
 from runner.environment import describe
@@ -24,6 +23,7 @@ from runner.report.report import (
     Subject,
     Timings,
 )
+from runner.report.schemes import activations
 from runner.run import Run, count
 
 
@@ -125,8 +125,3 @@ def _layer(operation: OperationResult, found: LayerDiagnosis | None) -> Layer:
         clipped=found.clipped if found else {},
         note="; ".join(filter(None, (operation.note, found.reason if found else ""))),
     )
-
-
-def activations(plan: OperationPlan) -> str | None:
-    """The schemes of an operation's activations, each named once."""
-    return ", ".join(dict.fromkeys(map(str, plan.activations))) or None

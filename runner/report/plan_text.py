@@ -12,8 +12,8 @@ from quant.steps.bias_correction import SHARE
 from runner import plan_json
 from runner.plan import Plan, calibration_count
 from runner.recipe.recipe import Recipe
-from runner.report.make import activations
 from runner.report.numbers import NONE
+from runner.report.schemes import activations
 from runner.report.tables import print_table
 
 

@@ -33,6 +33,13 @@ def test_light_imports(code: str, allowed: set[str]) -> None:
     assert set(result.stdout.split()) <= allowed
 
 
+def test_a_plan_is_printed_without_what_runs_it() -> None:
+    program = "import runner.cli.plan, runner.report.plan_text, sys; print(*sys.modules)"
+    command = [sys.executable, "-c", program]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert not {"runner.run", "runner.evaluate", "runner.report.report", "jinja2"} & set(found)
+
+
 def test_unknown_attributes() -> None:
     import runner
 
