@@ -95,8 +95,9 @@ class WeightQuantizer:
     """One quantized constant, for the input ports that read it.
 
     `channel_axes`: axes that keep their own range. `group`: constants of one group share their
-    ranges. `gates`: as many equal parts of the channels share their ranges. `is_first_layer`,
-    `is_saturable`: whether `saturation_fix` first_layer, or all, halves its range.
+    ranges; in one with activations, a table with its rows, their levels as well. `gates`: as many
+    equal parts of the channels share their ranges. `is_first_layer`, `is_saturable`: whether
+    `saturation_fix` first_layer, or all, halves its range.
     """
 
     name: str

@@ -25,6 +25,10 @@ class Layers:
     general: Request
     asked: Mapping[int, Mapping[str, tuple[Any, int]]]
 
+    def has_wish(self, op: Op) -> bool:
+        """Whether anything is asked of an operation."""
+        return op.index in self.asked or self.general != Request()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:

@@ -14,6 +14,7 @@ from quant.placement.ignored import ignored
 from quant.placement.kept import Kept, kept
 from quant.placement.layers import Layers, Wish, asked, layers, wish
 from quant.placement.outputs import with_outputs
+from quant.placement.rows import rounded_once
 from quant.placement.schemes import Candidates, choose, only_per_tensor, override, shared, unmet
 from quant.placement.sites import Site, sites
 from quant.placement.tables import (
@@ -103,8 +104,9 @@ def place(
         behind_matmuls=behind_matmuls(graph),
         problems=[*problems, *of_activations[1], *of_weights[1]],
     )
-    activations = _activations(setting, placed)
-    weighted = _weights(setting, constants)
+    activations, weighted = rounded_once(
+        graph, _activations(setting, placed), _weights(setting, constants), setting.weights
+    )
     if setting.problems:
         raise ParameterError(dict.fromkeys(setting.problems))
     operations = _operations(setting, found, floats, activations, weighted)

@@ -118,15 +118,7 @@ def _histogram(plan: MinMaxPlan, quantizer: ActivationQuantizer) -> Need:
 
 def apply(work: Work, plan: MinMaxPlan, statistics: Statistics) -> Statistics:
     """Inserts the FakeQuantize operations and records their levels; statistics stay as they are."""
-    ranges = _ranges(plan, statistics)
-    found: dict[str, Levels] = {}
-    for activation in plan.activations:
-        key = activation.group or activation.name
-        found[activation.name] = activation_levels(activation.scheme, *ranges[key])
-    constants = _weight_ranges(plan, work)
-    for quantizer in plan.weights:
-        key = quantizer.group or quantizer.name
-        found[quantizer.name] = weight_levels(quantizer.scheme, *constants[key])
+    found = _levels(plan, _ranges(plan, work, statistics))
     work.saturation |= saturating.measure(work, plan, found, statistics)
     for quantizer in plan.weights:
         if _is_halved(quantizer, plan.saturation_fix, work):
@@ -140,7 +132,20 @@ def apply(work: Work, plan: MinMaxPlan, statistics: Statistics) -> Statistics:
     return statistics
 
 
-def _ranges(plan: MinMaxPlan, statistics: Statistics) -> Ranges:
+def _levels(plan: MinMaxPlan, ranges: Ranges) -> dict[str, Levels]:
+    """Every quantizer's levels; a table's in a group with its rows are made as theirs."""
+    found: dict[str, Levels] = {}
+    rows = {each.group for each in plan.activations} - {None}
+    for activation in plan.activations:
+        ends = ranges[activation.group or activation.name]
+        found[activation.name] = activation_levels(activation.scheme, *ends)
+    for quantizer in plan.weights:
+        make = activation_levels if quantizer.group in rows else weight_levels
+        found[quantizer.name] = make(quantizer.scheme, *ranges[quantizer.group or quantizer.name])
+    return found
+
+
+def _ranges(plan: MinMaxPlan, work: Work, statistics: Statistics) -> Ranges:
     """Low and high per group, or per quantizer that has none: the widest of the members'."""
     found: Ranges = {}
     for quantizer in plan.activations:
@@ -156,6 +161,9 @@ def _ranges(plan: MinMaxPlan, statistics: Statistics) -> Ranges:
         if quantizer.covers is not None:
             low, high = np.minimum(low, quantizer.covers[0]), np.maximum(high, quantizer.covers[1])
         _widen(found, quantizer.group or quantizer.name, low, high)
+    for constant in plan.weights:
+        low, high = constant_range(constant, work.nodes[constant.constant].data)
+        _widen(found, constant.group or constant.name, low, high)
     return found
 
 
@@ -183,15 +191,6 @@ def _shaped(levels: Levels, quantizer: ActivationQuantizer, work: Work) -> Level
     return dataclasses.replace(
         levels, low=levels.low.reshape(shape), high=levels.high.reshape(shape)
     )
-
-
-def _weight_ranges(plan: MinMaxPlan, work: Work) -> Ranges:
-    """Low and high of the constants per group, or per quantizer that has none."""
-    found: Ranges = {}
-    for quantizer in plan.weights:
-        low, high = constant_range(quantizer, work.nodes[quantizer.constant].data)
-        _widen(found, quantizer.group or quantizer.name, low, high)
-    return found
 
 
 def constant_range(quantizer: WeightQuantizer, weights: Array) -> tuple[Array, Array]:

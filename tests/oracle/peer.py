@@ -60,6 +60,7 @@ def both(
         "preset": preset,
         "model_type": model_type,
         "saturation_fix": "first_layer" if is_first_layer_halved else "no",
+        "use_smooth_quant": model_type is not None,  # as NNCF has it
     }
     ours = quant.quantize(model, samples[:CALIBRATION], target=CPU, **parameters).model
     theirs = _nncf(
