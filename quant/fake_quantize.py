@@ -7,6 +7,7 @@ with the differences that the docstrings name.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -158,13 +159,13 @@ def _one_zero_point(low: Array, high: Array, first: int, last: int) -> Levels:
     )
 
 
-def to_integers(x: Array, levels: Levels) -> Array:
-    """The integers that stand for x, as f32: `first .. first + levels - 1`."""
-    scale = levels.scale
-    q = np.rint((x - levels.low) / scale)
-    np.clip(q, 0, levels.levels - 1, out=q)
-    q += np.float32(levels.first)
-    return q
+_AT_ONCE = 1 << 16
+"""How many values are worked on at a time, so that they stay in the processor's cache."""
+
+
+def to_integers(x: Array, levels: Levels, kind: type[np.number[Any]] = np.float32) -> Array:
+    """The integers that stand for x, in the given type: `first .. first + levels - 1`."""
+    return _row_by_row(_integers, np.asarray(x), levels, kind)
 
 
 def quantize(x: Array, levels: Levels) -> Array:
@@ -173,7 +174,38 @@ def quantize(x: Array, levels: Levels) -> Array:
     >>> quantize(np.float32([0.6, 9.0]), symmetric(np.float32(2), 0, 2)).tolist()
     [1.0, 2.0]
     """
-    q = to_integers(x, levels)
+    return _row_by_row(_values, np.asarray(x), levels, np.float32)
+
+
+def _row_by_row(
+    function: Callable[[Array, Levels], Array],
+    x: Array,
+    levels: Levels,
+    kind: type[np.number[Any]],
+) -> Array:
+    """The function of a few rows of x at a time, with the levels that are theirs."""
+    found = np.empty(np.broadcast_shapes(x.shape, levels.low.shape), dtype=kind)
+    if found.size <= _AT_ONCE or found.shape != x.shape:
+        found[...] = function(x, levels)
+        return found
+    has_rows = levels.low.ndim == x.ndim and len(levels.low) > 1
+    step = max(_AT_ONCE * len(x) // x.size, 1)
+    for start in range(0, len(x), step):
+        rows = slice(start, start + step)
+        found[rows] = function(x[rows], levels.of(rows) if has_rows else levels)
+    return found
+
+
+def _integers(x: Array, levels: Levels) -> Array:
+    q = np.asarray((x - levels.low) / levels.scale)
+    np.rint(q, out=q)
+    np.clip(q, 0, levels.levels - 1, out=q)
+    q += np.float32(levels.first)
+    return q
+
+
+def _values(x: Array, levels: Levels) -> Array:
+    q = _integers(x, levels)
     q -= levels.zero_point.astype(np.float32)
     q *= levels.scale
     return q

@@ -50,7 +50,7 @@ def forbid_dynamic_quantization(model: ov.Model) -> None:
 
 def _integers(constant: Any, levels: Levels) -> ov.Node:
     """The chain that computes the same values as the FakeQuantize did."""
-    stored = _stored(to_integers(constant.data, levels), _width(levels))
+    stored = _stored(constant.data, levels)
     stored.set_friendly_name(constant.get_friendly_name())
     kind = constant.get_element_type().to_dtype()
     values = opset.convert(stored, kind)
@@ -60,11 +60,13 @@ def _integers(constant: Any, levels: Levels) -> ov.Node:
     return opset.multiply(values, opset.constant(levels.scale.astype(kind)))
 
 
-def _stored(integers: Array, kind: ov.Type) -> Any:
+def _stored(weights: Array, levels: Levels) -> Any:
     """The constant, two integers to a byte where they have 4 bits: the first in the lower half."""
+    kind = _width(levels)
     if kind not in (ov.Type.i4, ov.Type.u4):
-        return opset.constant(integers.astype(kind.to_dtype()))
-    halves = np.resize(integers.astype(np.int8).view(np.uint8) & 15, integers.size + 1)
+        return opset.constant(to_integers(weights, levels, kind.to_dtype().type))
+    integers = to_integers(weights, levels, np.int8)
+    halves = np.resize(integers.view(np.uint8) & 15, integers.size + 1)
     packed = halves[0:-1:2] | halves[1::2][: len(halves[0:-1:2])] << 4
     tensor = ov.Tensor(kind, ov.Shape(integers.shape))  # one of its own: no copy of numpy's is made
     tensor.data.reshape(-1)[:] = packed

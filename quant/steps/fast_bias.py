@@ -96,7 +96,8 @@ def apply(work: Work, plan: FastBiasPlan, statistics: Statistics) -> Statistics:
         node = work.nodes[site.operation]
         quantizer = node.input_value(1).get_node()
         weights = quantizer.input_value(0).get_node().data
-        error = weights - quantize(weights, work.levels[quantizer.get_friendly_name()])
+        error = quantize(weights, work.levels[quantizer.get_friendly_name()])
+        np.subtract(weights, error, out=error)
         shift = shift_of(node, error, statistics.of(_need(plan, site), site.operation))
         correct_bias(work, node, shift.astype(np.float32), plan.threshold)
     return statistics
@@ -110,19 +111,23 @@ def shift_of(node: ov.Node, error: Array, means: Array) -> Array:
         error: what is added to the weights, in their layout.
         means: mean of each input channel, `[C_in]`.
     """
-    kind = node.get_type_name()
+    kind, means = node.get_type_name(), means.astype(error.dtype)
     if kind == "MatMul":
         return np.asarray(
             np.matmul(error if node.get_attributes()["transpose_b"] else error.T, means)
         )
+    groups = len(error) if kind.startswith("Group") else 1
     spatial = error.ndim - (3 if kind.startswith("Group") else 2)
-    for axis in range(spatial - 1, -1, -1):
-        error = error @ tap_shares(node, axis, error.shape[-1])
-    if kind.startswith("Group"):
-        layout = "goi,gi->go" if kind == "GroupConvolution" else "gio,gi->go"
-        grouped = np.einsum(layout, error, means.reshape(len(error), -1))
-        return np.asarray(grouped).reshape(-1)
-    return np.asarray(np.matmul(error if kind == "Convolution" else error.T, means))
+    shares = np.ones(1, dtype=error.dtype)
+    for axis in range(spatial):
+        along = tap_shares(node, axis, error.shape[axis - spatial])
+        shares = np.outer(shares, along).reshape(-1).astype(error.dtype)
+    means = means.reshape(groups, 1, -1)
+    if "Backprop" in kind:  # [groups, C_in, C_out, taps]
+        first = np.matmul(means, error.reshape(groups, means.shape[2], -1))
+        return np.asarray(first.reshape(-1, len(shares)) @ shares)
+    reached = (means[..., None] * shares).reshape(groups, -1, 1)
+    return np.asarray(np.matmul(error.reshape(groups, -1, reached.shape[1]), reached)).reshape(-1)
 
 
 def tap_shares(node: ov.Node, axis: int, kernel: int) -> Array:

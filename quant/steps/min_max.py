@@ -254,9 +254,13 @@ def _outcome(plan: MinMaxPlan, work: Work) -> str:
 
 def _estimate(weights: Array, side: Side, axes: tuple[int, ...], *, is_low: bool) -> Array:
     """One side of the range of constants over the given axes, which stay with size 1."""
-    if side.type in MAGNITUDES:
-        weights = -np.abs(weights) if is_low else np.abs(weights)
+    if side.type is Estimator.ABS_MAX:  # without a copy of the weights
+        least, most = (each(weights, axis=axes, keepdims=True) for each in (np.min, np.max))
+        largest = np.maximum(-least, most)
+        return np.asarray(-largest if is_low else largest)
     if side.outlier_prob is not None:
+        if side.type in MAGNITUDES:
+            weights = -np.abs(weights) if is_low else np.abs(weights)
         share = side.outlier_prob if is_low else 1 - side.outlier_prob
         return np.asarray(np.quantile(weights, share, axis=axes, keepdims=True))
     return np.asarray((np.min if is_low else np.max)(weights, axis=axes, keepdims=True))
