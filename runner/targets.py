@@ -19,6 +19,7 @@ from runner.document.document import Document, KeyPath, locate, locate_key
 from runner.document.names import listed, suggest
 from runner.document.read import read_document
 from runner.errors import DescriptorError, DocumentError, Problem, UsageError
+from runner.operation_types import OPERATION_TYPES, OURS
 from runner.target_schema import DESCRIPTOR, GROUPS
 
 FOLDER = Path(hw_targets.__file__).parent
@@ -114,18 +115,29 @@ def _level_problems(checked: Checked) -> Iterator[Problem]:
 
 
 def _operation_problems(checked: Checked) -> Iterator[Problem]:
-    """Types that are listed more than once, or prioritized without being there."""
+    """Types that OpenVINO doesn't have, that are listed more than once, or prioritized without
+    being there."""
     seen: set[str] = set()
     for path, name in _operation_types(checked.value):
-        if name in seen:
+        if name not in OPERATION_TYPES:
+            yield Problem(locate(checked.document, path), *_unknown_type(name))
+        elif name in seen:
             message = f"{name!r} is listed already; an operation type stands in one place"
             yield Problem(locate(checked.document, path), message)
         seen.add(name)
     for i, name in enumerate(checked.value.get("input_priority_types", ())):
-        if name not in seen:
-            message = f"unknown operation type {name!r}{suggest(name, seen)}"
-            place = locate(checked.document, ("input_priority_types", i))
+        place = locate(checked.document, ("input_priority_types", i))
+        if name not in OPERATION_TYPES:
+            yield Problem(place, *_unknown_type(name))
+        elif name not in seen:
+            message = f"{name!r} is prioritized, but the target executes none"
             yield Problem(place, message, "list it under `operations` first")
+
+
+def _unknown_type(name: str) -> tuple[str, str]:
+    """What is wrong with an operation type that OpenVINO doesn't have, and what is expected."""
+    message = f"unknown operation type {name!r}{suggest(name, OPERATION_TYPES)}"
+    return message, f"expected one of OpenVINO's, or {listed(sorted(OURS))}"
 
 
 def _operation_types(value: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
