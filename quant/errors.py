@@ -8,10 +8,13 @@ QuantError
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 KeyPath = tuple[str | int, ...]
+
+_OPERATION = re.compile(r"with friendly_name ('[^']+')")
 
 
 class QuantError(Exception):
@@ -63,11 +66,16 @@ class ParameterError(QuantError):
 
 
 def telling_line(text: str) -> str:
-    """The line of OpenVINO's message that says something: the first ones name its source files.
+    """The line of OpenVINO's message that says something, behind the operation that it speaks of:
+    the first ones name its source files.
 
     >>> telling_line("Exception from src/inference/core.cpp:1:\\n\\nno weights\\n")
     'no weights'
+    >>> telling_line("While validating node 'Add' with friendly_name 'sum':\\nno such axis\\n")
+    "'sum': no such axis"
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
-    return (telling or lines or ["it gives no reason"])[-1]
+    found = (telling or lines or ["it gives no reason"])[-1]
+    at = _OPERATION.search(text)
+    return f"{at[1]}: {found}" if at and at[1] not in found else found

@@ -36,8 +36,8 @@ def load_model(
         inputs: static shapes for inputs by name.
 
     Raises:
-        LoadError: the model can't be read, has no such input, can't take the shape, or is
-        quantized already.
+        LoadError: the model can't be read, has no such input, can't take the shape or OpenVINO's
+        transformations, or is quantized already.
     """
     born = _counter()
     model = source.clone() if isinstance(source, ov.Model) else _read(Path(source))
@@ -45,7 +45,7 @@ def load_model(
     if inputs:
         _reshape(model, inputs)
     is_compressed = _decompress_constants(model)
-    apply_moc_transformations(model, cf=True)
+    _transform(model)
     split_directions(model)
     _refuse_quantized(model)
     _name_operations(model, given, made_up, range(born, _counter()))
@@ -105,6 +105,16 @@ def _reshape(model: ov.Model, inputs: Mapping[str, Sequence[int]]) -> None:
         message = (
             f"the model can't take the input shapes {dict(inputs)}: {telling_line(str(error))}"
         )
+        raise LoadError(message) from error
+
+
+def _transform(model: ov.Model) -> None:
+    """OpenVINO's common transformations, some of which break some models (2026.4.1)."""
+    try:
+        apply_moc_transformations(model, cf=True)
+    except RuntimeError as error:
+        reason = telling_line(str(error))
+        message = f"OpenVINO's common transformations fail on this model: {reason}"
         raise LoadError(message) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,26 @@ def test_quantized_models_are_refused() -> None:
     node = models.named(opset.fake_quantize(x, low, high, low, high, 256), "fq")
     with pytest.raises(LoadError, match=r"quantized already: it holds 1 .* 'fq' the first"):
         load_model(models.finish([opset.relu(node)], [x]))
+
+
+def test_what_the_transformations_fail_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some of them build operations that don't fit, out of a valid model (2026.4.1)."""
+
+    def fail(*_: object, **__: object) -> None:
+        message = (
+            "Check 'data_shape[1].compatible(filters_shape[1])' failed at src/core/conv.hpp:307:\n"
+            "While validating node 'opset1::Convolution gate (f32[1,10,1,1])' with friendly_name "
+            "'gate/excite':\nData batch channel count (10) does not match (5).\n\n"
+        )
+        raise RuntimeError(message)
+
+    monkeypatch.setattr("quant.load.apply_moc_transformations", fail)
+    expected = (
+        "OpenVINO's common transformations fail on this model: 'gate/excite': Data batch channel "
+        "count (10) does not match (5)."
+    )
+    with pytest.raises(LoadError, match=re.escape(expected)):
+        load_model(models.dynamic())
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
