@@ -86,11 +86,14 @@ def _reads_directly(graph: Graph, quantizer: ActivationQuantizer) -> bool:
     bits per tensor whose scaling costs no operation.
 
     One with estimators that the user chose is left alone: of a scaled tensor only the extremes are
-    known.
+    known. So is the result of a Clamp, which bounds all channels alike: OpenVINO's CPU plugin
+    (2026.4.1) multiplies behind it, where behind a Relu it scales the weights above.
     """
     if quantizer.group is not None or quantizer.channels is not None or quantizer.scheme.bits > 8:
         return False
     if quantizer.estimators != estimators(quantizer.scheme, None, Overrides()):
+        return False
+    if graph.by_name[quantizer.tensor.op].type == "Clamp":
         return False
     ops = [graph.by_name[port.op] for port in quantizer.consumers]
     if all(_is_smoothable(graph, op) for op in ops):

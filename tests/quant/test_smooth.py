@@ -223,6 +223,15 @@ def test_ranges_that_the_user_chose_are_kept(cpu: Target) -> None:
     assert [len(plan_of(model, each, cpu).groups) for each in ([], steps)] == [2, 0]
 
 
+@pytest.mark.parametrize("function", [opset.relu, lambda x: opset.clamp(x, 0.0, 6.0)])
+def test_bounded_channels_are_left_alone(function: Callable[..., ov.Node], cpu: Target) -> None:
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 3, 8, 8)
+    hidden = models.named(function(models.conv(rng, x, (8, 3, 3, 3), "conv1")), "between")
+    model = models.finish([models.conv(rng, hidden, (4, 8, 3, 3), "conv2")], [x])
+    found = {group.tensor.op for group in plan_of(quant.load_model(model), [], cpu).groups}
+    assert ("between" in found) == (function is opset.relu)
+
+
 def plan_of(model: ov.Model, steps: list[quant.Step], cpu: Target) -> SmoothPlan:
     found = quant.resolve(model, steps or [quant.Step(use="DefaultQuantization")], cpu)
     return next(step for step in found.steps if isinstance(step, SmoothPlan))
