@@ -9,21 +9,14 @@ A case is skipped where it is of the zoo and RECIPE_ROOT_ZOO is not set.
 from __future__ import annotations
 
 import argparse
-import datetime
-import json
-import subprocess
-import sys
-import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from benchmarks import folder, table
 from benchmarks.cases import CASES, available
+from benchmarks.child import ROOT, child, machine
 from benchmarks.measurement import Call, Measurement, Round
-from runner.environment import describe
 
-ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "build" / "bench"
 PRESETS = ("performance", "mixed")
 ROUNDS, PAIRS = 5, 9
@@ -73,7 +66,7 @@ def _measure(name: str, given: argparse.Namespace) -> list[Measurement]:
     for preset in given.presets:
         options = ["--preset", preset, *(["--model-type", model_type] if model_type else [])]
         rounds = [_round(place, options, is_reversed=i % 2 == 1) for i in range(given.rounds)]
-        fps, _ = _child("throughput", place, *_outputs(place), given.pairs)
+        fps, _ = child("throughput", place, *_outputs(place), given.pairs)
         pairs = tuple((a, b) for a, b in fps["throughput_fps"])
         found.append(
             Measurement(
@@ -100,35 +93,15 @@ def _round(place: Path, options: list[str], *, is_reversed: bool) -> Round:
         "nncf": ("peer", place, their_model, *options),
     }
     order = reversed(commands) if is_reversed else iter(commands)
-    found = {name: _child(*commands[name]) for name in order}
+    found = {name: child(*commands[name]) for name in order}
     ours, nncf = (Call(process_s=found[name][1], **found[name][0]) for name in ("ours", "nncf"))
     return Round(floor_s=found["floor"][0]["floor_s"], ours=ours, nncf=nncf)
 
 
-def _child(*words: object) -> tuple[dict[str, Any], float]:
-    """What a module of this package prints in its last line, and the seconds of its process.
-
-    Args:
-        words: the module and its arguments.
-    """
-    module, *arguments = map(str, words)
-    command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
-    started = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    seconds = time.perf_counter() - started
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found, seconds
-
-
 def _environment(given: argparse.Namespace) -> str:
     """One sentence on where and how figures came about."""
-    here = describe("CPU")
     return (
-        f"{datetime.datetime.now(tz=datetime.UTC).date()}, {here.threads} cores of "
-        f"{here.device_name} ({here.isa[0] if here.isa else 'no flags known'}), OpenVINO "
-        f"{here.openvino.split('-')[0]}, NNCF {version('nncf')}; inference precision f32, batch "
+        f"{machine()}, NNCF {version('nncf')}; inference precision f32, batch "
         f"1. Medians of rounds ({given.rounds}) and of pairs of the int8 models ({given.pairs}), "
         "extremes in brackets."
     )
