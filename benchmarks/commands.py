@@ -76,8 +76,8 @@ def _commands(resnet: Path) -> dict[str, list[str]]:
         "recipe --help": [*recipe, "--help"],
         "recipe validate digits_cnn.yaml": [*recipe, "validate", str(DIGITS)],
         "recipe plan resnet_50.yaml": [*recipe, "plan", str(resnet)],
-        "recipe apply --no-benchmark digits_cnn.yaml": [
-            *[*recipe, "apply", "--no-benchmark"],
+        "recipe apply --no-benchmark --no-cache digits_cnn.yaml": [
+            *[*recipe, "apply", "--no-benchmark", "--no-cache"],
             str(DIGITS),
         ],
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -14,18 +15,22 @@ from quant.runtime import ov
 
 
 def digest(model: ov.Model) -> str:
-    """The BLAKE2b of operations in their order, with names, attributes, types and shapes, of the
-    wires between them, and of constants' bytes; bodies of If, Loop and TensorIterator included.
+    """The BLAKE2b over those of operations in their order, with names, attributes, types and
+    shapes, of the wires between them, and of constants' bytes; bodies of If, Loop and
+    TensorIterator included.
 
     Args:
         model: from `load_model`, which names operations the same on every load.
     """
     found = hashlib.blake2b(digest_size=32)
-    for piece in _pieces(model, has_names=True):
-        size = piece.nbytes if isinstance(piece, memoryview) else len(piece)
-        found.update(size.to_bytes(8, "little"))
-        found.update(piece)
+    with ThreadPoolExecutor() as pool:
+        for piece in pool.map(_digest, _pieces(model, has_names=True)):
+            found.update(piece)
     return found.hexdigest()
+
+
+def _digest(piece: bytes | memoryview) -> bytes:
+    return hashlib.blake2b(piece).digest()
 
 
 def _pieces(model: ov.Model, *, has_names: bool) -> Iterator[bytes | memoryview]:

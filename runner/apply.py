@@ -6,6 +6,7 @@ import json
 import time
 from pathlib import Path
 
+from runner.cache.cache import Cache
 from runner.errors import Problem, RecipeError
 from runner.output_folder import OutputFolder, staged
 from runner.plan import Plan, make_plan
@@ -23,8 +24,17 @@ NO_HTML = (
 )
 
 
-def apply_recipe(recipe: Recipe, *, parts: Parts = ALL, progress: Progress = silent) -> Report:
+def apply_recipe(
+    recipe: Recipe,
+    *,
+    parts: Parts = ALL,
+    cache: Cache | None = None,
+    progress: Progress = silent,
+) -> Report:
     """The report of a recipe's run, which stands in `outputs.dir` together with the model.
+
+    Args:
+        cache: holds what is not to be inferred again; None: all is inferred.
 
     Raises:
         RunnerError: nothing is changed in `outputs.dir` then.
@@ -36,14 +46,17 @@ def apply_recipe(recipe: Recipe, *, parts: Parts = ALL, progress: Progress = sil
     load_s = time.perf_counter() - started
     with staged(output_folder(recipe)) as folder:
         _write_inputs(plan, recipe, folder)
-        done = run(plan, recipe, folder, progress=progress)
+        done = run(plan, recipe, folder, cache=cache, progress=progress)
         progress("write", 0, None)
         report = make_report(
             done,
             recipe,
             seconds={"load_s": load_s, "total_s": time.perf_counter() - started},
             artifacts=_artifacts(recipe),
-            notes=(NO_HTML,) if _lacks_html(recipe) else (),
+            notes=(
+                *((NO_HTML,) if _lacks_html(recipe) else ()),
+                *(() if cache is None else cache.notes),
+            ),
         )
         _write_reports(report, folder)
     return report

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from quant.runtime import ov
 from runner.data.open import Selection
 from runner.data.sample import Sample
 from runner.errors import DataError
 from runner.inference import Inference
-from runner.metrics.metric import Metric, Outputs
+from runner.metrics.metric import Metric, Outputs, Packed
 from runner.model_interface import output_names
 from runner.progress import Progress, silent
 
@@ -37,10 +37,23 @@ class Evaluation:
     evaluate_s: float
 
 
+class Baseline(Protocol):
+    """FP32's answers on one dataset, kept between evaluations, by the metrics' names."""
+
+    def known(self) -> Mapping[str, Sequence[Packed]]:
+        """The answers to metrics that are kept, sample by sample."""
+
+    def keep(self, name: str, answers: Sequence[Packed]) -> None:
+        """Takes the answers to a metric that were not known."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
+class _Pair:
+    """What both models say of a sample; nothing of FP32 where all its answers are known."""
+
+    index: int
     sample: Sample
-    fp32: Outputs
+    fp32: Outputs | None
     quantized: Outputs
 
 
@@ -51,55 +64,89 @@ def evaluate(
     metrics: Mapping[str, Metric],
     *,
     device: str = "CPU",
+    baseline: Baseline | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
     """The outcomes of every metric for both models, a chunk of samples at a time.
+
+    FP32 is inferred unless the baseline knows its answers to all metrics.
 
     Raises:
         ModelError: a model can't be compiled or inferred.
         DataError: a sample can't be read or does not suit a metric.
     """
+    known = {} if baseline is None else baseline.known()
+    is_known = metrics.keys() <= known.keys()
     found: dict[str, list[tuple[Any, Any]]] = {name: [] for name in metrics}
+    packed: dict[str, list[Packed | None]] = {name: [] for name in metrics if name not in known}
     seconds = [0.0, 0.0]
-    for answers in _answers(fp32, quantized, dataset, device, seconds):
+    for pairs in _pairs(None if is_known else fp32, quantized, dataset, device, seconds):
         started = time.perf_counter()
         for name, metric in metrics.items():
-            found[name] += [_outcome(metric, answer, dataset) for answer in answers]
+            for pair in pairs:
+                kept = known[name][pair.index] if is_known else None
+                before, after = _answers(metric, pair, kept, dataset)
+                found[name].append((metric.outcome(before, before), metric.outcome(after, before)))
+                if name in packed:
+                    packed[name].append(metric.pack(before))
         seconds[1] += time.perf_counter() - started
-        progress("evaluate", len(next(iter(found.values()), ())), len(dataset))
+        progress("evaluate", pairs[-1].index + 1, len(dataset))
+    if baseline is not None:
+        _keep(baseline, packed)
     outcomes = {
-        name: Outcomes(fp32=tuple(a for a, _ in pairs), quantized=tuple(b for _, b in pairs))
-        for name, pairs in found.items()
+        name: Outcomes(fp32=tuple(a for a, _ in each), quantized=tuple(b for _, b in each))
+        for name, each in found.items()
     }
     return Evaluation(outcomes=outcomes, baseline_s=seconds[0], evaluate_s=seconds[1])
 
 
-def _answers(
-    fp32: ov.Model, quantized: ov.Model, dataset: Selection, device: str, seconds: list[float]
-) -> Iterator[list[_Answer]]:
-    """Chunks of samples with both models' outputs; adds to the seconds of each model."""
-    names, clock = output_names(fp32), time.perf_counter
-    baseline, candidate = Inference(fp32, device, names), Inference(quantized, device, names)
+def _pairs(
+    fp32: ov.Model | None,
+    quantized: ov.Model,
+    dataset: Selection,
+    device: str,
+    seconds: list[float],
+) -> Iterator[list[_Pair]]:
+    """Chunks of samples with the models' outputs; adds to the seconds of each model."""
+    names, clock = output_names(quantized), time.perf_counter
+    baseline = None if fp32 is None else Inference(fp32, device, output_names(fp32))
+    candidate = Inference(quantized, device, names)
     for start in range(0, len(dataset), CHUNK):
         begun = clock()
-        samples = [dataset[i] for i in range(start, min(start + CHUNK, len(dataset)))]
-        theirs = baseline.infer(samples, dataset.inputs)
+        indices = range(start, min(start + CHUNK, len(dataset)))
+        samples = [dataset[i] for i in indices]
+        theirs: Sequence[Outputs | None] = [None] * len(samples)
+        if baseline is not None:
+            theirs = baseline.infer(samples, dataset.inputs)
         between = clock()
         ours = candidate.infer(samples, dataset.inputs)
         seconds[0] += between - begun
         seconds[1] += clock() - between
         yield [
-            _Answer(sample=sample, fp32=before, quantized=after)
-            for sample, before, after in zip(samples, theirs, ours, strict=True)
+            _Pair(index=i, sample=sample, fp32=before, quantized=after)
+            for i, sample, before, after in zip(indices, samples, theirs, ours, strict=True)
         ]
 
 
-def _outcome(metric: Metric, answer: _Answer, dataset: Selection) -> tuple[Any, Any]:
-    """The outcomes of one sample for FP32 and for the quantized model."""
+def _answers(
+    metric: Metric, pair: _Pair, kept: Packed | None, dataset: Selection
+) -> tuple[Any, Any]:
+    """The answers of FP32, as they were kept or from its outputs, and of the quantized model."""
     try:
-        before = metric.outcome(answer.fp32, answer.sample, answer.fp32)
-        return before, metric.outcome(answer.quantized, answer.sample, answer.fp32)
+        after = metric.answer(pair.quantized, pair.sample)
+        if pair.fp32 is None:
+            assert kept is not None
+            return metric.unpack(kept), after
+        return metric.answer(pair.fp32, pair.sample), after
     except DataError as error:
         if error.path is not None:
             raise
         raise DataError(error.message, dataset.records.path) from error
+
+
+def _keep(baseline: Baseline, packed: Mapping[str, Sequence[Packed | None]]) -> None:
+    """Keeps the answers to every metric that all are small enough to be kept."""
+    for name, answers in packed.items():
+        whole = [each for each in answers if each is not None]
+        if len(whole) == len(answers):
+            baseline.keep(name, whole)

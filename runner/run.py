@@ -14,6 +14,9 @@ from quant.entry import Result, apply, collect
 from quant.plan import Status
 from quant.runtime import ov
 from runner.benchmark import benchmark
+from runner.cache.cache import Cache
+from runner.cache.kept import Kept, open_kept
+from runner.cache.use import CacheState, CacheUse
 from runner.data.open import Selection
 from runner.data.sample import Array
 from runner.evaluate import Evaluation, evaluate
@@ -42,6 +45,7 @@ class Run:
     size: Size
     checks: tuple[Check, ...]
     timings: Mapping[str, float]
+    cache: CacheUse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +65,30 @@ class Calibration:
         return [sample.inputs[each.name] for each in self.dataset.inputs]
 
 
-def run(plan: Plan, recipe: Recipe, folder: Path, *, progress: Progress = silent) -> Run:
+def run(
+    plan: Plan,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    cache: Cache | None = None,
+    progress: Progress = silent,
+) -> Run:
     """The plan carried out; the model is saved in the folder as soon as there is one.
+
+    Args:
+        cache: holds what is not to be inferred again; None: all is inferred.
 
     Raises:
         RunError: the model, a device or a sample fails.
     """
     timings: dict[str, float] = {}
     datasets = open_datasets(recipe, plan.quantization.model)
-    result = _quantize(plan, datasets, timings, progress)
+    with _timed(timings, "cache_s"):
+        kept = open_kept(cache, plan, recipe, datasets)
+    result = _quantize(plan, datasets, kept, timings, progress)
     size = _save(plan, result, folder / f"{recipe.name}.xml")
     diagnosis = _diagnose(result, datasets, timings, progress)
-    evaluation = _evaluate(plan, recipe, result, datasets, progress)
+    evaluation = _evaluate(plan, recipe, result, datasets, kept, progress)
     if evaluation is not None:
         timings |= {"baseline_s": evaluation.baseline_s, "evaluate_s": evaluation.evaluate_s}
     metrics = _values(recipe, evaluation)
@@ -93,6 +109,7 @@ def run(plan: Plan, recipe: Recipe, folder: Path, *, progress: Progress = silent
         size=size,
         checks=check_all(recipe.expect, measures),
         timings=timings,
+        cache=kept.use,
     )
 
 
@@ -109,18 +126,22 @@ def _timed(timings: dict[str, float], phase: str) -> Iterator[None]:
 
 
 def _quantize(
-    plan: Plan, datasets: Datasets, timings: dict[str, float], progress: Progress
+    plan: Plan, datasets: Datasets, kept: Kept, timings: dict[str, float], progress: Progress
 ) -> Result:
     data = datasets.get("calibration")
     samples: Iterable[list[Array]] = () if data is None else Calibration(dataset=data)
     total = calibration_count(plan)
-    progress("calibrate", 0, total)
+    if kept.use.statistics is not CacheState.HIT:
+        progress("calibrate", 0, total)
     with (
         _timed(timings, "calibration_s"),
         mapped_errors("run the calibration", None if data is None else data.records.path),
     ):
         statistics = collect(
-            plan.quantization, samples, progress=lambda done: progress("calibrate", done, total)
+            plan.quantization,
+            samples,
+            store=kept.statistics,
+            progress=lambda done: progress("calibrate", done, total),
         )
     progress("quantize", 0, None)
     with _timed(timings, "quantize_s"), mapped_errors("quantize the model"):
@@ -156,7 +177,12 @@ def _saved_bytes(model: ov.Model, path: Path) -> int:
 
 
 def _evaluate(
-    plan: Plan, recipe: Recipe, result: Result, datasets: Datasets, progress: Progress
+    plan: Plan,
+    recipe: Recipe,
+    result: Result,
+    datasets: Datasets,
+    kept: Kept,
+    progress: Progress,
 ) -> Evaluation | None:
     if not plan.metrics:
         return None
@@ -168,6 +194,7 @@ def _evaluate(
         data,
         make_metrics(recipe),
         device=plan.device,
+        baseline=kept.baseline,
         progress=progress,
     )
 

@@ -1,6 +1,8 @@
-"""What every test may use: whether golden files are to be rewritten."""
+"""What every test may use: a cache of its own, and whether golden files are to be rewritten."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="rewrite the golden files from what is found"
     )
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the user's cache, or another test's."""
+    monkeypatch.setenv("RECIPE_CACHE", str(tmp_path / ".cache"))
 
 
 @pytest.fixture

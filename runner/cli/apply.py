@@ -22,8 +22,16 @@ if TYPE_CHECKING:
 @recipe_options
 @click.option("--no-evaluate", is_flag=True, help="Quantize only; checks of metrics are skipped.")
 @click.option("--no-benchmark", is_flag=True, help="No timing; checks of speed are skipped.")
+@click.option("--no-cache", is_flag=True, help="Infer all anew, and keep nothing for later.")
 @click.option("--require-device", is_flag=True, help="Exit 4 where a target would be emulated.")
-def command(*, no_evaluate: bool, no_benchmark: bool, require_device: bool, **options: Any) -> int:
+def command(
+    *,
+    no_evaluate: bool,
+    no_benchmark: bool,
+    no_cache: bool,
+    require_device: bool,
+    **options: Any,
+) -> int:
     """Quantize models, measure them against FP32, and check what the recipes expect.
 
     The model and its reports go to the folder under `outputs`.
@@ -37,7 +45,7 @@ def command(*, no_evaluate: bool, no_benchmark: bool, require_device: bool, **op
     )
     results = for_each(
         selected,
-        lambda recipe: _apply(recipe, parts, output),
+        lambda recipe: _apply(recipe, parts, output, use_cache=not no_cache),
         lambda failed: show_failure(failed, output),
         writes=True,
     )
@@ -47,15 +55,18 @@ def command(*, no_evaluate: bool, no_benchmark: bool, require_device: bool, **op
     return code
 
 
-def _apply(recipe: Recipe, parts: Parts, output: Output) -> Report:
+def _apply(recipe: Recipe, parts: Parts, output: Output, *, use_cache: bool) -> Report:
     """Runs one recipe and prints its report at once."""
     from runner.apply import apply_recipe
+    from runner.cache.cache import Cache
+    from runner.cache.folder import cache_folder
     from runner.cli.console import make_console
     from runner.cli.display import shown_progress
     from runner.report.terminal import print_report, print_warnings
 
+    cache = Cache(path=cache_folder()) if use_cache else None
     with shown_progress(f"{recipe.name} [{recipe.target.name}]", color=output.color) as progress:
-        report = apply_recipe(recipe, parts=parts, progress=progress)
+        report = apply_recipe(recipe, parts=parts, cache=cache, progress=progress)
     print_warnings(report, make_console(sys.stderr, color=output.color))
     if not output.json:
         print_report(report, make_console(sys.stdout, color=output.color))

@@ -12,6 +12,7 @@ VERBS = {
     "apply": "plan, run, evaluate, check; writes the model and reports",
     "plan": "show what would run: schemes of operations, samples, checks",
     "validate": "parse and check recipes; reads no data, loads no weights",
+    "cache": "what earlier runs left for later ones: info, prune, verify",
     "list": "recipes, targets, steps, loaders, metrics, preprocessing",
 }
 """Every verb, in the order of the help; each is `runner.cli.<verb>.command`."""

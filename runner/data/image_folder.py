@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.data.picture import EXTENSIONS, read_pixels
-from runner.data.record import Record
+from runner.data.record import Origin, Record
 from runner.data.sample import InputInfo
 from runner.document.names import listed, suggest
 from runner.errors import DataError
@@ -30,6 +30,9 @@ class FolderRecords:
         file, label = self.files[index]
         name = file.relative_to(self.path).as_posix()
         return Record(id=name, arrays={self.input_name: read_pixels(file)}, label=label)
+
+    def origin(self, index: int) -> tuple[Origin, ...]:
+        return self.files[index]
 
 
 def open_image_folder(

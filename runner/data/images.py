@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runner.data.image_folder import list_files, only_input
 from runner.data.picture import EXTENSIONS, read_pixels
-from runner.data.record import Record
+from runner.data.record import Origin, Record
 from runner.data.sample import InputInfo
 from runner.data.yolo_labels import read_yolo_labels
 from runner.errors import DataError
@@ -35,6 +35,10 @@ class PictureRecords:
         file = self.files[index]
         label = None if self.labels is None else read_yolo_labels(label_file(self.labels, file))
         return Record(id=file.name, arrays={self.input_name: read_pixels(file)}, label=label)
+
+    def origin(self, index: int) -> tuple[Origin, ...]:
+        file = self.files[index]
+        return (file,) if self.labels is None else (file, label_file(self.labels, file))
 
 
 def open_images(

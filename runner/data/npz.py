@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from runner.data.record import Record
+from runner.data.record import Origin, Record
 from runner.data.sample import Array, InputInfo
 from runner.document.names import listed, suggest
 from runner.errors import DataError
@@ -42,6 +42,9 @@ class NpzRecords:
             label = y.item() if y.size == 1 else y
         arrays = {name: x[index] for name, x in self.arrays.items()}
         return Record(id=str(index), arrays=arrays, label=label)
+
+    def origin(self, index: int) -> tuple[Origin, ...]:
+        return (self.path, index)
 
 
 def open_npz(

@@ -9,6 +9,9 @@ from typing import Any, Protocol
 
 from runner.data.sample import Array
 
+Origin = Path | int
+"""What a record comes from: a file, which may be missing, or a number that no file holds."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
@@ -37,3 +40,6 @@ class Records(Protocol):
     def __len__(self) -> int: ...
 
     def read(self, index: int) -> Record: ...
+
+    def origin(self, index: int) -> tuple[Origin, ...]:
+        """All that the record comes from."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runner.data.record import Record
+from runner.data.record import Origin, Record
 from runner.data.sample import InputInfo
 from runner.data.table_file import Columns, Row, read_rows
 from runner.document.names import listed, suggest
@@ -28,9 +28,11 @@ DEFAULT_ROLES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextRecords:
-    """Rows, a tokenizer set to pad and truncate, and what each model input takes from it."""
+    """Rows, the files that they come from, a tokenizer set to pad and truncate, and what each model
+    input takes from it."""
 
     path: Path
+    files: tuple[Path, ...]
     rows: tuple[Row, ...]
     tokenizer: Tokenizer
     roles: Mapping[str, str]
@@ -46,6 +48,9 @@ class TextRecords:
         encoding = self.tokenizer.encode(row.text, row.text_pair)
         arrays = {name: np.asarray(getattr(encoding, role)) for name, role in self.roles.items()}
         return Record(id=f"{self.path.name}:{row.line}", arrays=arrays, label=row.label)
+
+    def origin(self, index: int) -> tuple[Origin, ...]:
+        return (*self.files, index)
 
 
 def open_text(
@@ -67,6 +72,7 @@ def open_text(
     """
     return TextRecords(
         path=path,
+        files=(path, tokenizer),
         rows=read_rows(path, columns, header=header, separator=separator),
         tokenizer=read_tokenizer(tokenizer, max_length),
         roles=choose_roles(model_inputs, inputs, path),

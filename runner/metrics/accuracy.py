@@ -10,7 +10,7 @@ import numpy as np
 from runner.data.sample import Array, Sample
 from runner.errors import DataError, ModelError
 from runner.metrics.interval import Interval, drop_interval_of_means
-from runner.metrics.metric import Outputs
+from runner.metrics.metric import Outputs, Packed
 from runner.metrics.outputs import choose_output, is_class_scores
 
 
@@ -24,7 +24,7 @@ class Accuracy:
     top_k: int = 1
     output: str | None = None
 
-    def outcome(self, outputs: Outputs, sample: Sample, reference: Outputs) -> float:
+    def answer(self, outputs: Outputs, sample: Sample) -> float:
         """1.0 where the label is among the best, of equal scores the first; NaN is never right."""
         scores = choose_output(outputs, self.output, "accuracy")
         if not is_class_scores(scores):
@@ -37,6 +37,15 @@ class Accuracy:
         if np.isnan(scores).any():
             return 0.0
         return float(label in best(scores[0], self.top_k))
+
+    def outcome(self, answer: float, reference: float) -> float:
+        return answer
+
+    def pack(self, answer: float) -> Packed:
+        return {"right": np.array([answer])}
+
+    def unpack(self, packed: Packed) -> float:
+        return float(packed["right"][0])
 
     def value(self, outcomes: Sequence[float]) -> float | None:
         return float(np.mean(outcomes)) if outcomes else None

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, log10
+from math import log10
 
 import numpy as np
 
 from runner.data.sample import Array, Sample
 from runner.errors import ModelError
 from runner.metrics.interval import Interval, drop_interval_of_means
-from runner.metrics.metric import Outputs
+from runner.metrics.metric import Outputs, Packed
 from runner.metrics.outputs import choose_output, is_class_scores
 
 
@@ -23,6 +23,15 @@ class Power:
     noise: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopClass:
+    """The index of the highest of scores `shape`, -1 where one of them is NaN."""
+
+    index: int
+    shape: tuple[int, ...]
+
+
+Answer = TopClass | Mapping[str, Array]
 Outcome = float | Power
 
 
@@ -41,15 +50,30 @@ class Agreement:
     output: str | None = None
     compare: str = "auto"
 
-    def outcome(self, outputs: Outputs, sample: Sample, reference: Outputs) -> Outcome:
-        if self._is_top_1(reference):
-            ours = choose_output(outputs, self.output, "agreement on top_1")
-            theirs = choose_output(reference, self.output, "agreement on top_1")
-            _check_shapes(ours, theirs)
-            return float(not np.isnan(ours).any() and np.argmax(ours) == np.argmax(theirs))
-        names = [self.output] if self.output is not None else list(reference)
-        pairs = [_pair(outputs, reference, name) for name in names]
-        return _power(pairs, sample)
+    def answer(self, outputs: Outputs, sample: Sample) -> Answer:
+        """The class; for SQNR the outputs themselves."""
+        if self._is_top_1(outputs):
+            scores = choose_output(outputs, self.output, "agreement on top_1")
+            index = -1 if np.isnan(scores).any() else int(np.argmax(scores))
+            return TopClass(index=index, shape=scores.shape)
+        names = [self.output] if self.output is not None else list(outputs)
+        return {name: _finite(choose_output(outputs, name, "agreement"), sample) for name in names}
+
+    def outcome(self, answer: Answer, reference: Answer) -> Outcome:
+        if isinstance(answer, TopClass) and isinstance(reference, TopClass):
+            _check_shapes(answer.shape, reference.shape)
+            return float(answer.index == reference.index >= 0)
+        assert not isinstance(answer, TopClass)
+        assert not isinstance(reference, TopClass)
+        return _power([_pair(answer[name], reference[name]) for name in reference])
+
+    def pack(self, answer: Answer) -> Packed | None:
+        if not isinstance(answer, TopClass):
+            return None
+        return {"index": np.array([answer.index]), "shape": np.array(answer.shape)}
+
+    def unpack(self, packed: Packed) -> TopClass:
+        return TopClass(index=int(packed["index"][0]), shape=tuple(packed["shape"].tolist()))
 
     def value(self, outcomes: Sequence[Outcome]) -> float | None:
         """The share, or dB; None where nothing differs, as FP32 does not differ from itself."""
@@ -65,12 +89,12 @@ class Agreement:
         """For top-1 only: FP32 has no finite SQNR to drop from."""
         return drop_interval_of_means(_shares(fp32), _shares(quantized))
 
-    def _is_top_1(self, reference: Outputs) -> bool:
+    def _is_top_1(self, outputs: Outputs) -> bool:
         if self.compare != "auto":
             return self.compare == "top_1"
-        if self.output is None and len(reference) > 1:
+        if self.output is None and len(outputs) > 1:
             return False
-        return is_class_scores(choose_output(reference, self.output, "agreement"))
+        return is_class_scores(choose_output(outputs, self.output, "agreement"))
 
 
 def sqnr_db(signal: float, noise: float) -> float | None:
@@ -86,26 +110,29 @@ def _shares(outcomes: Sequence[Outcome]) -> list[float]:
     return [item for item in outcomes if not isinstance(item, Power)]
 
 
-def _pair(outputs: Outputs, reference: Outputs, name: str) -> tuple[Array, Array]:
-    ours = choose_output(outputs, name, "agreement")
-    theirs = choose_output(reference, name, "agreement")
-    _check_shapes(ours, theirs)
+def _pair(ours: Array, theirs: Array) -> tuple[Array, Array]:
+    _check_shapes(ours.shape, theirs.shape)
     return ours.astype(float), theirs.astype(float)
 
 
-def _power(pairs: Sequence[tuple[Array, Array]], sample: Sample) -> Power:
-    signal = sum(float(np.vdot(theirs, theirs)) for _, theirs in pairs)
-    noise = sum(float(np.sum((ours - theirs) ** 2)) for ours, theirs in pairs)
-    if not (isfinite(signal) and isfinite(noise)):
+def _power(pairs: Sequence[tuple[Array, Array]]) -> Power:
+    return Power(
+        signal=sum(float(np.vdot(theirs, theirs)) for _, theirs in pairs),
+        noise=sum(float(np.sum((ours - theirs) ** 2)) for ours, theirs in pairs),
+    )
+
+
+def _finite(output: Array, sample: Sample) -> Array:
+    if not np.isfinite(output).all():
         message = (
             f"the outputs for sample {sample.id!r} hold NaN or infinite values, which have no "
             "SQNR; compare another 'output', or use 'compare: top_1'"
         )
         raise ModelError(message)
-    return Power(signal=signal, noise=noise)
+    return output
 
 
-def _check_shapes(ours: Array, theirs: Array) -> None:
-    if ours.shape != theirs.shape:
-        message = f"the output has shape {list(ours.shape)}, and FP32's has {list(theirs.shape)}"
+def _check_shapes(ours: tuple[int, ...], theirs: tuple[int, ...]) -> None:
+    if ours != theirs:
+        message = f"the output has shape {list(ours)}, and FP32's has {list(theirs)}"
         raise ModelError(message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from runner.errors import DataError, ModelError
 from runner.metrics.average_precision import Boxes, average_precision, match
 from runner.metrics.decoders import DECODERS, Detections, suppress
 from runner.metrics.interval import Interval, bootstrap_weights, percentile_interval
-from runner.metrics.metric import Outputs
+from runner.metrics.metric import Outputs, Packed
 from runner.metrics.outputs import choose_output
 
 RESAMPLES = 400
@@ -40,7 +40,7 @@ class MeanAveragePrecision:
     strides: Sequence[int] = (8, 16, 32)
     output: str | None = None
 
-    def outcome(self, outputs: Outputs, sample: Sample, reference: Outputs) -> Boxes:
+    def answer(self, outputs: Outputs, sample: Sample) -> Boxes:
         raw = choose_output(outputs, self.output, "mean_average_precision")
         decode = DECODERS[self.decoder]
         found = decode(raw, input_size(sample), self.strides, self.score_threshold)
@@ -53,6 +53,15 @@ class MeanAveragePrecision:
             found_classes=kept.classes,
             scores=kept.scores,
         )
+
+    def outcome(self, answer: Boxes, reference: Boxes) -> Boxes:
+        return answer
+
+    def pack(self, answer: Boxes) -> Packed:
+        return {each.name: getattr(answer, each.name) for each in fields(Boxes)}
+
+    def unpack(self, packed: Packed) -> Boxes:
+        return Boxes(**packed)
 
     def value(self, outcomes: Sequence[Boxes]) -> float | None:
         """AP, or None where the labels hold no object at all."""

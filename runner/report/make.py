@@ -51,6 +51,7 @@ def make_report(
         checks=run.checks,
         timings=Timings(**run.timings, **seconds),
         artifacts=artifacts,
+        cache=run.cache,
         notes=tuple(dict.fromkeys((*plan.notes, *result.warnings, *notes))),
     )
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from quant.plan import BiasPlan, OperationPlan, Status, TuningPlan
 from quant.steps.bias_correction import SHARE
 from runner import plan_json
+from runner.cache.use import CacheState, CacheUse
 from runner.plan import Plan, calibration_count
 from runner.recipe.recipe import Recipe
 from runner.report.numbers import NONE
@@ -17,11 +18,11 @@ from runner.report.schemes import activations
 from runner.report.tables import print_table
 
 
-def print_plan(plan: Plan, recipe: Recipe, console: Console) -> None:
-    """Prints a plan; names are never cut."""
+def print_plan(plan: Plan, recipe: Recipe, use: CacheUse, console: Console) -> None:
+    """Prints a plan and what the cache holds for it; names are never cut."""
     emulated = f", emulated on {plan.device}" if plan.emulated else ""
     console.print(f"{plan.recipe} -> {plan.target}{emulated}", style="bold")
-    for line in _summary(plan, recipe):
+    for line in _summary(plan, recipe, use):
         console.print(f"  {line}")
     for note in plan.notes:
         console.print(f"  note: {note}", style="yellow")
@@ -30,7 +31,7 @@ def print_plan(plan: Plan, recipe: Recipe, console: Console) -> None:
     print_table(console, ("operation", "type", "weights", "activations", "why"), rows)
 
 
-def _summary(plan: Plan, recipe: Recipe) -> Iterator[str]:
+def _summary(plan: Plan, recipe: Recipe, use: CacheUse) -> Iterator[str]:
     digest = plan_json.digest(plan)
     yield f"plan {digest[:12]}, model {plan.model_sha256[:12]} {recipe.model.path.name}"
     counts = Counter(each.status for each in plan.quantization.operations)
@@ -39,14 +40,16 @@ def _summary(plan: Plan, recipe: Recipe) -> Iterator[str]:
         f"through, {counts[Status.FUSED]} fused, {counts[Status.FLOAT]} in floating point"
     )
     yield f"steps: {' -> '.join(plan.quantization.step_names)}"
-    yield f"calibration: {calibration_count(plan)} samples, one f32 pass"
+    yield f"calibration: {calibration_count(plan)} samples, {_CALIBRATION[use.statistics]}"
     for name, step in zip(plan.quantization.step_names, plan.quantization.steps, strict=True):
         if isinstance(step, BiasPlan | TuningPlan):
             yield f"{name} infers again: {step.passes} passes over {_again(step)}"
     if plan.metrics:
         names = ", ".join(plan.metrics)
         samples = plan.datasets["validation"].samples
-        yield f"evaluation: {names} on {samples} samples, f32, both models"
+        is_cached = use.baseline is CacheState.HIT
+        models = "the quantized model, FP32 cached" if is_cached else "both models"
+        yield f"evaluation: {names} on {samples} samples, f32, {models}"
     if plan.benchmark is not None:
         speed = plan.benchmark
         yield f"benchmark: {speed.hint}, {speed.repeats} x {speed.seconds:g} s per model, in turn"
@@ -54,6 +57,14 @@ def _summary(plan: Plan, recipe: Recipe) -> Iterator[str]:
         drop = f", {check.drop_type}" if check.kind == "max_drop" else ""
         yield f"check {check.id}: {check.metric} {check.kind} {check.bound:g}{drop} ({check.where})"
     yield f"results: {recipe.outputs.dir}"
+
+
+_CALIBRATION = {
+    CacheState.HIT: "cached: no inference",
+    CacheState.PARTIAL: "one f32 pass for what is not cached",
+    CacheState.MISS: "one f32 pass",
+    CacheState.OFF: "one f32 pass",
+}
 
 
 def _again(step: BiasPlan | TuningPlan) -> str:

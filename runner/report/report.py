@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from runner.cache.use import CacheUse
+
 SCHEMA = "recipe.report/1"
 
 
@@ -176,9 +178,13 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timings:
-    """Seconds per phase; None where a phase was not run."""
+    """Seconds per phase; None where a phase was not run.
+
+    `cache_s`: of the digests of model and data, and of what was read from the cache.
+    """
 
     load_s: float
+    cache_s: float
     calibration_s: float
     quantize_s: float
     diagnose_s: float | None = None
@@ -205,6 +211,7 @@ class Report:
     checks: tuple[Check, ...]
     timings: Timings
     artifacts: Mapping[str, str]
+    cache: CacheUse = field(default_factory=CacheUse)
     notes: tuple[str, ...] = ()
 
     @property

@@ -36,6 +36,7 @@ def print_report(report: Report, console: Console) -> None:
         f"{counts.fused} fused, {len(counts.not_quantized)} kept in floating point"
     )
     _print_noise(report, console)
+    console.print(f"cache: {report.cache}")
     if report.checks:
         print_table(console, ("check", "", "found", "bound written at"), _checks(report))
     console.print(f"results: {report.artifacts['model']}, {report.artifacts['report_json']}")

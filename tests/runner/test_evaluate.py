@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from runner.errors import DataError, ModelError
 from runner.evaluate import CHUNK, evaluate
 from runner.metric_value import metric_value
 from runner.metrics.accuracy import Accuracy
-from runner.metrics.metric import Outputs
+from runner.metrics.agreement import Agreement
+from runner.metrics.metric import Outputs, Packed
 from runner.model_interface import model_inputs, output_names
 from runner.recipe.recipe import DatasetSource
 from tests.models import named, parameter
@@ -30,8 +31,17 @@ class Error:
     higher_is_better = False
     needs_labels = True
 
-    def outcome(self, outputs: Outputs, sample: Sample, reference: Outputs) -> float:
+    def answer(self, outputs: Outputs, sample: Sample) -> float:
         return float(outputs["y"][0, 0] - sample.label)
+
+    def outcome(self, answer: float, reference: float) -> float:
+        return answer
+
+    def pack(self, answer: float) -> Packed:
+        return {"error": np.array([answer])}
+
+    def unpack(self, packed: Packed) -> float:
+        return float(packed["error"][0])
 
     def value(self, outcomes: Sequence[Any]) -> float | None:
         return float(np.mean(outcomes))
@@ -75,6 +85,35 @@ def test_drop_is_a_change_for_the_worse(dataset: Selection) -> None:
     found = evaluate(shifted(0.25), shifted(1), dataset, {"error": Error()})
     value = metric_value("error", Error(), found.outcomes["error"])
     assert (value.fp32, value.quantized, value.drop, value.n) == (0.25, 1.0, 0.75, COUNT)
+
+
+@dataclass
+class Kept:
+    """A baseline in memory."""
+
+    answers: dict[str, Sequence[Packed]] = field(default_factory=dict)
+
+    def known(self) -> Mapping[str, Sequence[Packed]]:
+        return dict(self.answers)
+
+    def keep(self, name: str, answers: Sequence[Packed]) -> None:
+        self.answers[name] = answers
+
+
+def test_known_answers_take_the_place_of_fp32(dataset: Selection) -> None:
+    baseline, metrics = Kept(), {"error": Error()}
+    first = evaluate(shifted(0.25), shifted(1), dataset, metrics, baseline=baseline)
+    second = evaluate(shifted(99), shifted(1), dataset, metrics, baseline=baseline)
+    assert first.outcomes == second.outcomes
+
+
+def test_fp32_is_inferred_where_one_answer_is_unknown(dataset: Selection) -> None:
+    baseline = Kept()
+    evaluate(shifted(0.25), shifted(1), dataset, {"error": Error()}, baseline=baseline)
+    both = {"error": Error(), "sqnr": Agreement(output="y", compare="sqnr")}
+    found = evaluate(shifted(0.5), shifted(1), dataset, both, baseline=baseline)
+    assert found.outcomes["error"].fp32 == (0.5,) * COUNT
+    assert baseline.answers.keys() == {"error"}  # whole outputs are not kept
 
 
 def test_bad_label_names_sample_and_file(dataset: Selection) -> None:

@@ -102,7 +102,7 @@ def test_fp32_scores_what_it_should(case: Case) -> None:
     outcomes = []
     for sample in map(dataset.__getitem__, range(len(dataset))):
         outputs = {"output": compiled(dict(sample.inputs))[0]}
-        outcomes.append(metric.outcome(outputs, sample, outputs))
+        outcomes.append(metric.answer(outputs, sample))
     value = metric.value(outcomes)
     assert value is not None
     assert case.low <= round(value, 4) <= case.high

@@ -7,22 +7,9 @@ from typing import Any
 
 import pytest
 
-from runner.cli.main import main
 from tests.runner.tiny import DROP, IMPOSSIBLE, SPEED, write_recipe
 
 FAST = "benchmark: {seconds: 0.05, repeats: 2}\n"
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Runs the command line; returns the exit code, stdout and stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        code = main([str(each) for each in arguments])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 def written(folder: Path) -> list[str]:

@@ -13,7 +13,7 @@ SCORES = outputs(scores=[[0.1, 0.7, 0.2]])
 
 
 def outcome(found: Outputs, label: Any, **options: Any) -> Any:
-    return metric("accuracy", **options).outcome(found, sample(label), found)
+    return metric("accuracy", **options).answer(found, sample(label))
 
 
 def test_the_best_class_is_right() -> None:
@@ -68,3 +68,10 @@ def test_the_value_is_the_share_of_right_ones() -> None:
 def test_no_change_still_has_a_width() -> None:
     low, high = metric("accuracy").drop_interval([1.0] * 50, [1.0] * 50) or (0, 0)
     assert low < 0 < high
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_an_answer_can_be_kept(label: int) -> None:
+    accuracy = metric("accuracy")
+    answer = accuracy.answer(SCORES, sample(label))
+    assert accuracy.unpack(accuracy.pack(answer)) == answer

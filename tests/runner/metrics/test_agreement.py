@@ -15,7 +15,8 @@ MAP = outputs(y=[[3.0], [4.0]])
 
 
 def outcome(ours: Outputs, fp32: Outputs, **options: Any) -> Any:
-    return metric("agreement", **options).outcome(ours, sample(), fp32)
+    found = metric("agreement", **options)
+    return found.outcome(found.answer(ours, sample()), found.answer(fp32, sample()))
 
 
 def test_class_scores_agree_on_the_best_class() -> None:
@@ -69,3 +70,12 @@ def test_values_without_a_finite_noise_are_refused() -> None:
 def test_other_shapes_are_refused() -> None:
     with pytest.raises(ModelError, match=r"shape \[1, 3\], and FP32's has \[1, 2\]"):
         outcome(outputs(y=[[1, 2, 3]]), CLASSES)
+
+
+def test_a_class_can_be_kept_and_whole_outputs_can_not() -> None:
+    agreement = metric("agreement")
+    answer = agreement.answer(CLASSES, sample())
+    packed = agreement.pack(answer)
+    assert packed is not None
+    assert agreement.unpack(packed) == answer
+    assert agreement.pack(agreement.answer(MAP, sample())) is None

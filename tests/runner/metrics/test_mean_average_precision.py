@@ -27,8 +27,7 @@ def raw_for(box: tuple[float, float, float, float], category: int, score: float)
 
 
 def outcome(raw: np.ndarray, of: Sample) -> Any:
-    found = outputs(y=raw)
-    return metric("mean_average_precision", strides=[8]).outcome(found, of, found)
+    return metric("mean_average_precision", strides=[8]).answer(outputs(y=raw), of)
 
 
 def labels(*rows: tuple[float, ...]) -> np.ndarray:
@@ -98,3 +97,10 @@ def test_the_input_size_is_known_in_either_layout(shape: tuple[int, ...]) -> Non
 def test_a_model_without_a_picture_is_refused() -> None:
     with pytest.raises(ModelError, match=r"found inputs of \[1, 5\]"):
         input_size(Sample(id="s", inputs={"x": np.zeros((1, 5))}))
+
+
+def test_an_answer_can_be_kept() -> None:
+    found = metric("mean_average_precision", strides=[8])
+    kept = found.unpack(found.pack(RIGHT))
+    for name, value in found.pack(RIGHT).items():
+        np.testing.assert_array_equal(getattr(kept, name), value)

@@ -1,0 +1,73 @@
+"""Keys of entries: digests of all that the values follow from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import quant
+import runner
+from quant.digest import digest
+from runner.data.digest import data_digest
+from runner.data.open import Selection
+from runner.environment import describe
+from runner.plan import Plan
+from runner.recipe.recipe import DatasetSource, MetricSource
+
+PACKAGES = ("numpy", "pillow", "tokenizers", "pycocotools")
+"""What samples are read and answers computed with, beside OpenVINO."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """Makes the keys of one plan's model on one machine; all hold what `common` does."""
+
+    device: str
+    common: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, plan: Plan) -> Keys:
+        """For a plan; reads all of the model's constants."""
+        packages = {name: _version(name) for name in PACKAGES}
+        model = digest(plan.quantization.model)
+        return cls(device=plan.device, common=(model, packages, code_digest()))
+
+    def statistics(self, source: DatasetSource, data: Selection) -> str:
+        """Of statistics of the calibration data, which is always inferred on the CPU."""
+        return _key([*self.common, asdict(describe("CPU")), data_digest(source, data)])
+
+    def baseline(
+        self, source: DatasetSource, data: Selection, metrics: Iterable[MetricSource]
+    ) -> dict[str, str]:
+        """Of the answers to each metric on the validation data, by the metrics' names."""
+        found = [*self.common, asdict(describe(self.device)), data_digest(source, data)]
+        return {each.name: _key([*found, each.metric, each.options]) for each in metrics}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+@cache
+def code_digest() -> str:
+    """Of our own source files: an entry is of no use to code that would have made another one."""
+    found = hashlib.blake2b(digest_size=16)
+    for package in (quant, runner):
+        folder = Path(str(package.__file__)).parent
+        for path in sorted(folder.rglob("*.py")):
+            found.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
+    return found.hexdigest()
+
+
+def _key(parts: list[Any]) -> str:
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -1,0 +1,58 @@
+"""Statistics of one model on one dataset, as `quant.collect` keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from cattrs.preconf.json import make_converter
+
+from quant.statistics.need import Need
+from quant.statistics.store import unknown
+from runner.cache.cache import Cache, Kind
+from runner.cache.codec import decode, encode
+from runner.cache.use import CacheState
+from runner.data.sample import Array
+
+_CONVERTER = make_converter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptStatistics:
+    """The entries of one key; `answers` is what they hold."""
+
+    cache: Cache
+    key: str
+    answers: Mapping[Need, Array]
+
+    def known(self) -> Mapping[Need, Array]:
+        return self.answers
+
+    def keep(self, answers: Mapping[Need, Array]) -> None:
+        needs = [[_CONVERTER.unstructure(need), list(a.shape)] for need, a in answers.items()]
+        values = np.concatenate([each.reshape(-1) for each in answers.values()])
+        self.cache.write(Kind.STATISTICS, self.key, encode(needs, {"values": values}))
+
+    def state(self, needs: Sequence[Need]) -> CacheState:
+        """How many of the needs can be answered."""
+        return CacheState.of(len(needs) - len(unknown(needs, self.answers)), len(needs))
+
+
+def open_statistics(cache: Cache, key: str) -> KeptStatistics:
+    """What is kept under a key."""
+    answers: dict[Need, Array] = {}
+    for content in cache.read(Kind.STATISTICS, key):
+        answers |= _answers(content)
+    return KeptStatistics(cache=cache, key=key, answers=answers)
+
+
+def _answers(content: bytes) -> dict[Need, Array]:
+    needs, arrays = decode(content)
+    shapes = [tuple(shape) for _, shape in needs]
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+    parts = np.split(arrays["values"], ends[:-1])
+    return {
+        _CONVERTER.structure(need, Need): part.reshape(shape)
+        for (need, _), shape, part in zip(needs, shapes, parts, strict=True)
+    }
