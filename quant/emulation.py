@@ -47,9 +47,12 @@ def fake_quantize(source: ov.Output, levels: Levels, stretch: Stretch = 1) -> ov
     return opset.fake_quantize(source, *ends, low, high, levels.levels)
 
 
-def bounded(node: ov.Node) -> tuple[ov.Output, ov.Output, ov.Output]:
-    """What the last operation of a quantizer made here bounds, and the ends of its range."""
+def bounded(node: ov.Node) -> tuple[ov.Output, ov.Output, ov.Output] | None:
+    """What the last operation of a quantizer made here bounds, and the ends of its range; None
+    where the quantizer of a constant has become integers."""
     while node.get_type_name() not in ("FakeQuantize", "Clamp"):
+        if node.get_type_name() == "Constant":
+            return None
         node = node.input_value(0).get_node()
     if node.get_type_name() == "FakeQuantize":
         within = node.input_value(0).get_node()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant.fake_quantize import Levels, to_integers
-from quant.runtime import opset, ov
+from quant.runtime import NO_DYNAMIC_QUANTIZATION, opset, ov
 from quant.work import Work
 
 Array = NDArray[Any]
@@ -45,7 +45,7 @@ def forbid_dynamic_quantization(model: ov.Model) -> None:
     activations are not of 8 bits: a MatMul of 8 x 16 bits then has 40 dB against its own
     arithmetic, else 98 dB (measured with 2026.4.1). The model keeps this when it is saved.
     """
-    model.set_rt_info("0", ["runtime_options", "DYNAMIC_QUANTIZATION_GROUP_SIZE"])
+    model.set_rt_info("0", NO_DYNAMIC_QUANTIZATION)
 
 
 def _integers(constant: Any, levels: Levels) -> ov.Node:

@@ -45,6 +45,9 @@ CONVERSION_ERRORS = (
 )
 """What OpenVINO's readers and converters raise on files that they can't read."""
 
+NO_DYNAMIC_QUANTIZATION = ["runtime_options", "DYNAMIC_QUANTIZATION_GROUP_SIZE"]
+"""Where a model with quantizers of other widths than 8 bits forbids devices to add their own."""
+
 _core: ov.Core | None = None
 
 
@@ -56,12 +59,25 @@ def core() -> ov.Core:
     return _core
 
 
+def many_samples(model: ov.Model) -> dict[str, Any]:
+    """Compile options for passes over many samples: f32, and several of them at once.
+
+    One at once where the model has quantizers of other widths than 8 bits: its layers don't run in
+    integers, and OpenVINO's CPU plugin (2026.4.1) turns their integer weights into f32 in memory
+    that streams share. With two streams, every other compilation computes garbage.
+    """
+    is_wide = model.has_rt_info(NO_DYNAMIC_QUANTIZATION)
+    return {**F32, "PERFORMANCE_HINT": "LATENCY" if is_wide else "THROUGHPUT"}
+
+
 __all__ = [
     "CONVERSION_ERRORS",
     "F32",
+    "NO_DYNAMIC_QUANTIZATION",
     "FrontEndManager",
     "apply_moc_transformations",
     "core",
+    "many_samples",
     "opset",
     "ov",
 ]

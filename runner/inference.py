@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from quant.runtime import F32, core, ov
+from quant.runtime import F32, core, many_samples, ov
 from runner.data.sample import Array, InputInfo, Sample
 from runner.foreign_errors import mapped_errors
 from runner.metrics.metric import Outputs
@@ -40,7 +40,7 @@ class Inference:
     """Infers samples asynchronously, a few at a time; outputs keep the samples' order."""
 
     def __init__(self, model: ov.Model, device: str, names: Sequence[str]) -> None:
-        self._compiled = compile_model(model, device, THROUGHPUT)
+        self._compiled = compile_model(model, device, many_samples(model))
         self._names = tuple(names)
         self._is_stateful = bool(model.get_sinks())
         self._queue = ov.AsyncInferQueue(self._compiled)

@@ -131,7 +131,8 @@ def _means(
     model = ov.Model(
         [opset.result(vector)], list(joined.sinks), list(joined.parameters), "diagnosis"
     )
-    forbid_dynamic_quantization(model)
+    if joined.is_wide:
+        forbid_dynamic_quantization(model)
     total = np.zeros(len(placed))
 
     def add(_: int, __: tuple[bool, ...], outputs: list[Array]) -> None:

@@ -77,9 +77,10 @@ def output_noise(pair: Pair, result: Result) -> Iterator[Probe]:
 def clipped(pair: Pair, result: Result) -> Iterator[Probe]:
     """The share of values outside the range of every quantizer of activations in the model."""
     for name in dict.fromkeys(name for each in result.operations for name in each.ranges):
-        if name not in pair.quantized:
+        found = bounded(pair.quantized[name]) if name in pair.quantized else None
+        if found is None:
             continue
-        x, low, high = bounded(pair.quantized[name])
+        x, low, high = found
         outside = opset.logical_or(opset.less(x, low), opset.greater(x, high))
         share = opset.select(outside, np.float32(1), np.float32(0))
         yield _probe(Key(Measure.CLIPPED, name), share.output(0))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quant.runtime import ov
+from quant.runtime import NO_DYNAMIC_QUANTIZATION, opset, ov
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """Operations by name, and the output tensors, of two models that read the same Parameters."""
+    """Operations by name, and the output tensors, of two models that read the same Parameters.
+
+    `is_wide`: whether the quantized one forbids devices to quantize on their own.
+    """
 
     fp32: dict[str, ov.Node]
     quantized: dict[str, ov.Node]
@@ -17,22 +20,23 @@ class Pair:
     quantized_outputs: tuple[ov.Output, ...]
     parameters: tuple[ov.Node, ...]
     sinks: tuple[ov.Node, ...]
+    is_wide: bool
 
 
 def pair(fp32: ov.Model, quantized: ov.Model) -> Pair:
     """Clones of both models joined at their Parameters, each with state of its own."""
     first, second = fp32.clone(), quantized.clone()
-    joined = Pair(
+    for ours, theirs in zip(first.get_parameters(), second.get_parameters(), strict=True):
+        theirs.output(0).replace(ours.output(0))
+    return Pair(
         fp32=_by_name(first),
         quantized=_by_name(second),
         fp32_outputs=_outputs(first),
         quantized_outputs=_outputs(second),
         parameters=tuple(first.get_parameters()),
         sinks=(*first.get_sinks(), *_renamed_state(second)),
+        is_wide=quantized.has_rt_info(NO_DYNAMIC_QUANTIZATION),
     )
-    for ours, theirs in zip(first.get_parameters(), second.get_parameters(), strict=True):
-        theirs.output(0).replace(ours.output(0))
-    return joined
 
 
 def _renamed_state(model: ov.Model) -> list[ov.Node]:
@@ -44,7 +48,9 @@ def _renamed_state(model: ov.Model) -> list[ov.Node]:
             continue
         name = node.get_attributes()["variable_id"]
         if node.get_type_name() == "Assign":
-            sinks.append(ov.op.assign(node.input_value(0).get_node(), variables[name]))
+            value = node.input_value(0)  # of any output, but Assign is made of a node's only one
+            same = opset.convert(value, value.get_element_type().to_dtype())
+            sinks.append(ov.op.assign(same, variables[name]))
             continue
         output = node.output(0)
         variables[name] = _variable(f"{name}/quantized", output)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from quant.errors import SamplesError
 from quant.plan import Subset
-from quant.runtime import F32, core, ov
+from quant.runtime import core, many_samples, ov
 
 Array = NDArray[Any]
 Samples = Iterable[Any]
@@ -119,7 +119,7 @@ def _run(
     progress: Progress | None,
 ) -> int:
     """Infers all samples and hands on their outputs in sample order; returns their number."""
-    compiled = core().compile_model(model, "CPU", {**F32, "PERFORMANCE_HINT": "THROUGHPUT"})
+    compiled = core().compile_model(model, "CPU", many_samples(model))
     queue = ov.AsyncInferQueue(compiled)
     is_stateful = bool(model.get_sinks())
     order = _Order(add, progress)

@@ -229,3 +229,13 @@ def test_an_unrolled_cell_is_a_sequence_after_loading() -> None:
     types = [n.get_type_name() for n in quant.load_model(unrolled_lstm()).get_ops()]
     assert "LSTMSequence" in types
     assert "TensorIterator" not in types
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.graph)
+def test_every_graph_can_be_diagnosed(case: Case) -> None:
+    result = result_of(case.graph, "mixed")
+    found = quant.diagnose(result, models.samples(result.fp32, 2), size=2)
+    assert [each.name for each in found.layers] == [
+        each.plan.name for each in result.operations if each.plan.status is Status.QUANTIZED
+    ]
+    assert all(each.reason for each in found.outputs if each.sqnr_db is None)
