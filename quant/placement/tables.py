@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from quant.graph import Graph, Op, Tensor, attributes
+from quant.graph import Graph, Op, attributes
 from quant.target import DEPTHWISE, EMBEDDING
 
 ELEMENTWISE = frozenset(
@@ -138,26 +138,13 @@ def is_nonnegative(kind: str, attributes: dict[str, Any]) -> bool:
     return kind in NONNEGATIVE or (kind == "Clamp" and float(attributes["min"]) >= 0)
 
 
-def is_behind_matmul(graph: Graph, tensor: Tensor) -> bool:
-    """Whether element-wise operations at most lie between a tensor and a MatMul.
+def behind_matmuls(graph: Graph) -> frozenset[int]:
+    """The MatMuls, and the operations with element-wise ones at most between them and a MatMul, by
+    index.
 
     OpenVINO's CPU plugin (2026.4.1) computes them, and a quantizer below, together with the MatMul;
     it fails to compile where that quantizer's channels are not on the last axis.
     """
-    queue, seen = [tensor], set()
-    while queue:
-        op = graph.op(queue.pop())
-        if op.type == "MatMul":
-            return True
-        if op.index not in seen and op.type in ELEMENTWISE | ACTIVATION_FUNCTIONS:
-            seen.add(op.index)
-            queue += [source for _, source in graph.data_inputs(op)]
-    return False
-
-
-def behind_matmuls(graph: Graph) -> frozenset[int]:
-    """The MatMuls, and the operations with element-wise ones at most between them and a MatMul, by
-    index; `is_behind_matmul` of all tensors at once, linear in the graph."""
     found: set[int] = set()
     for op in graph.ops:
         is_fused = op.type in ELEMENTWISE | ACTIVATION_FUNCTIONS

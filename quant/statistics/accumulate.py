@@ -1,5 +1,4 @@
-"""Rows of samples, in sample order, into the answers of needs; memory does not grow with samples
-but for the values whose aggregator has to see them all."""
+"""Rows of samples, in sample order, into the answers of needs."""
 
 from __future__ import annotations
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from quant.parameters import Aggregator
 from quant.statistics.aggregate import aggregate
+from quant.statistics.kept import KeptRows
 from quant.statistics.layout import Layout
 from quant.statistics.need import Need, Reduction
 from quant.statistics.tap import tap
@@ -23,13 +23,16 @@ ONLINE = frozenset({Aggregator.MEAN, Aggregator.MAX, Aggregator.MIN})
 
 class Accumulator:
     """Running sum, minimum and maximum of all columns, and the values of each sample where a need
-    asks for them."""
+    asks for them.
+
+    A context manager: those values go when it is left.
+    """
 
     def __init__(self, needs: Iterable[Need], layout: Layout) -> None:
         self._columns = {need: layout.columns[tap(need)] for need in needs}
         seen = [each for need, each in self._columns.items() if not _is_online(need)]
         self._kept = np.unique(np.concatenate(seen)) if seen else np.zeros(0, dtype=np.intp)
-        self._rows: list[Rows] = []
+        self._rows = KeptRows(len(self._kept))
         self._count = 0
         self._sum = np.zeros(layout.width, dtype=np.float64)
         self._min = np.full(layout.width, np.inf, dtype=np.float32)
@@ -43,14 +46,19 @@ class Accumulator:
         np.minimum(self._min, rows.min(axis=0), out=self._min)
         np.maximum(self._max, rows.max(axis=0), out=self._max)
         if len(self._kept):
-            self._rows.append(rows[:, self._kept])
+            self._rows.add(rows[:, self._kept])
+
+    def __enter__(self) -> Accumulator:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._rows.close()
 
     def answers(self) -> dict[Need, NDArray[np.float64]]:
         """The answers over all samples that were added, at least one."""
-        rows = np.concatenate(self._rows) if self._rows else np.zeros((0, 0))
-        return {need: self._answer(need, columns, rows) for need, columns in self._columns.items()}
+        return {need: self._answer(need, columns) for need, columns in self._columns.items()}
 
-    def _answer(self, need: Need, columns: NDArray[np.intp], rows: Rows) -> NDArray[np.float64]:
+    def _answer(self, need: Need, columns: NDArray[np.intp]) -> NDArray[np.float64]:
         if need.reduction is Reduction.HISTOGRAM:
             return self._sum[columns]
         match need.aggregator:
@@ -60,7 +68,7 @@ class Accumulator:
                 return self._min[columns].astype(np.float64)
             case Aggregator.MAX:
                 return self._max[columns].astype(np.float64)
-        values = rows[:, np.searchsorted(self._kept, columns)]
+        values = self._rows.columns(np.searchsorted(self._kept, columns))
         if need.aggregator is None:
             return values.reshape(-1, need.channels).astype(np.float64)
         return aggregate(values, need.aggregator)

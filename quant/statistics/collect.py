@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,18 +34,21 @@ def collect_needs(
         return Statistics(values={}, sample_count=0)
     subsets = list(dict.fromkeys(need.subset for need in needs))
     calibration, layout = calibration_model(model, needs)
-    accumulators = [
-        Accumulator([need for need in dict.fromkeys(needs) if need.subset == subset], layout)
-        for subset in subsets
-    ]
-    chunk = Chunk(layout, accumulators)
-    total = infer(calibration, samples, subsets, chunk.add, progress)
-    chunk.flush()
-    if chunk.broken is not None:
-        raise _not_finite(layout, *chunk.broken)
     values: dict[Need, NDArray[np.float64]] = {}
-    for accumulator in accumulators:
-        values |= accumulator.answers()
+    with ExitStack() as stack:
+        accumulators = [
+            stack.enter_context(
+                Accumulator([n for n in dict.fromkeys(needs) if n.subset == subset], layout)
+            )
+            for subset in subsets
+        ]
+        chunk = Chunk(layout, accumulators)
+        total = infer(calibration, samples, subsets, chunk.add, progress)
+        chunk.flush()
+        if chunk.broken is not None:
+            raise _not_finite(layout, *chunk.broken)
+        for accumulator in accumulators:
+            values |= accumulator.answers()
     return Statistics(values=values, sample_count=total)
 
 

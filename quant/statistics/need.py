@@ -107,3 +107,11 @@ class Statistics:
     def of(self, need: Need, operation: str) -> NDArray[np.float64]:
         """The answer as the named operation sees the tensor."""
         return self.replaced.get((operation, need), self.values[need])
+
+
+def by_tensor(statistics: Statistics) -> dict[TensorRef, list[Need]]:
+    """The needs that were answered, by their tensor."""
+    found: dict[TensorRef, list[Need]] = {}
+    for need in statistics.values:
+        found.setdefault(need.tensor, []).append(need)
+    return found

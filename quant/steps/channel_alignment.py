@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from quant.graph import Graph
 from quant.parameters import Aggregator, ChannelAlignmentParameters
-from quant.plan import AlignedPair, ChannelAlignmentPlan, MinMaxPlan, Subset, TensorRef
+from quant.plan import AlignedPair, ChannelAlignmentPlan, MinMaxPlan, Subset
 from quant.runtime import opset, ov
-from quant.statistics.need import Need, Reduction, Statistics
+from quant.statistics.need import Need, Reduction, Statistics, by_tensor
 from quant.steps.alignment import NONE, Alignment, Channels, best_alignment
 from quant.steps.bias import add_to_bias, bias_of
 from quant.steps.pairs import pairs
@@ -68,10 +68,7 @@ def _need(plan: ChannelAlignmentPlan, pair: AlignedPair, reduction: Reduction) -
 
 def apply(work: Work, plan: ChannelAlignmentPlan, statistics: Statistics) -> Statistics:
     """Aligns each pair where that lowers the noise; returns statistics as they are after it."""
-    replaced = dict(statistics.replaced)
-    asked: dict[TensorRef, list[Need]] = {}
-    for need in statistics.values:
-        asked.setdefault(need.tensor, []).append(need)
+    replaced, asked = dict(statistics.replaced), by_tensor(statistics)
     for pair in plan.pairs:
         low, high, mean, square = (
             statistics.values[_need(plan, pair, each)] for each in _AGGREGATORS

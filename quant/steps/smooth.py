@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from quant.graph import Graph, Op, Port, attributes
 from quant.parameters import Aggregator, Overrides, SmoothParameters
 from quant.placement.estimators import estimators
-from quant.placement.tables import is_behind_matmul
+from quant.placement.tables import behind_matmuls
 from quant.plan import ActivationQuantizer, MinMaxPlan, SmoothGroup, SmoothPlan, Subset, TensorRef
 from quant.runtime import opset
-from quant.statistics.need import Need, Reduction, Statistics, of_extremes
+from quant.statistics.need import Need, Reduction, Statistics, by_tensor, of_extremes
 from quant.work import Work
 
 Array = NDArray[Any]
@@ -42,10 +42,11 @@ def candidates(graph: Graph, parameters: SmoothParameters) -> frozenset[Port]:
     """The activation ports of MatMuls with a matrix of weights that nothing else reads."""
     if not parameters.separate:
         return frozenset()
-    return frozenset(Port(op.index, 0) for op in graph.ops if _is_smoothable(graph, op))
+    behind = behind_matmuls(graph)
+    return frozenset(Port(op.index, 0) for op in graph.ops if _is_smoothable(graph, op, behind))
 
 
-def _is_smoothable(graph: Graph, op: Op) -> bool:
+def _is_smoothable(graph: Graph, op: Op, behind: frozenset[int]) -> bool:
     """Whether a MatMul's activations may have a scale per channel.
 
     Not matrices that another MatMul computes: OpenVINO's CPU plugin (2026.4.1) computes garbage
@@ -60,7 +61,7 @@ def _is_smoothable(graph: Graph, op: Op) -> bool:
     weights = graph.shape(op.inputs[1])
     rank = graph.op(op.inputs[0]).ranks[op.inputs[0].port]
     is_matrix = weights is not None and len(weights) == 2 and rank is not None and rank >= 2
-    if rank == 2 and is_behind_matmul(graph, op.inputs[0]):
+    if rank == 2 and op.inputs[0].op in behind:
         return False
     return (
         is_matrix and not attributes(op)["transpose_a"] and len(graph.consumers(op.inputs[1])) == 1
@@ -69,10 +70,11 @@ def _is_smoothable(graph: Graph, op: Op) -> bool:
 
 def plan(graph: Graph, parameters: SmoothParameters, quantization: MinMaxPlan) -> SmoothPlan:
     """The groups of MatMuls and of convolutions, each on one tensor, that are quantized later."""
+    behind = behind_matmuls(graph)
     groups = [
         _group(graph, quantizer.name, quantizer.operations)
         for quantizer in quantization.activations
-        if quantizer.is_smoothed or _reads_directly(graph, quantizer)
+        if quantizer.is_smoothed or _reads_directly(graph, quantizer, behind)
     ]
     return SmoothPlan(
         subset=Subset.of(parameters),
@@ -81,7 +83,7 @@ def plan(graph: Graph, parameters: SmoothParameters, quantization: MinMaxPlan) -
     )
 
 
-def _reads_directly(graph: Graph, quantizer: ActivationQuantizer) -> bool:
+def _reads_directly(graph: Graph, quantizer: ActivationQuantizer, behind: frozenset[int]) -> bool:
     """Whether layers of one kind, with weights of their own, are all that reads a quantizer of 8
     bits per tensor whose scaling costs no operation.
 
@@ -96,10 +98,10 @@ def _reads_directly(graph: Graph, quantizer: ActivationQuantizer) -> bool:
     if graph.by_name[quantizer.tensor.op].type == "Clamp":
         return False
     ops = [graph.by_name[port.op] for port in quantizer.consumers]
-    if all(_is_smoothable(graph, op) for op in ops):
+    if all(_is_smoothable(graph, op, behind) for op in ops):
         shape = graph.shape(ops[0].inputs[0])
         return shape is not None and (None not in shape or len(shape) == 2)
-    return not is_behind_matmul(graph, ops[0].inputs[0]) and all(
+    return ops[0].inputs[0].op not in behind and all(
         op.type == "Convolution"
         and graph.is_constant(op.inputs[1])
         and len(graph.consumers(op.inputs[1])) == 1
@@ -152,7 +154,7 @@ def _need(plan: SmoothPlan, group: SmoothGroup, reduction: Reduction) -> Need:
 
 def apply(work: Work, plan: SmoothPlan, statistics: Statistics) -> Statistics:
     """Smooths each group where that lowers the noise; returns statistics as they are after it."""
-    replaced = dict(statistics.replaced)
+    replaced, asked = dict(statistics.replaced), by_tensor(statistics)
     for group in plan.groups:
         reader = group.operations[0]
         low, high, energy = (
@@ -163,7 +165,8 @@ def apply(work: Work, plan: SmoothPlan, statistics: Statistics) -> Statistics:
         work.outcomes[f"smooth {group.quantizer}"] = "none" if alpha is None else f"alpha {alpha}"
         if alpha is not None:
             _absorb(work, group, scale)
-            replaced |= _smoothed(group, statistics, low / scale, high / scale, scale)
+            needs = asked[group.tensor]
+            replaced |= _smoothed(group, needs, statistics, (low / scale, high / scale), scale)
     return Statistics(
         values=statistics.values, sample_count=statistics.sample_count, replaced=replaced
     )
@@ -286,17 +289,21 @@ def _divide(work: Work, group: SmoothGroup, spread: Array) -> None:
 
 
 def _smoothed(
-    group: SmoothGroup, statistics: Statistics, low: Array, high: Array, scale: Array
+    group: SmoothGroup,
+    needs: Iterable[Need],
+    statistics: Statistics,
+    extremes: tuple[Array, Array],
+    scale: Array,
 ) -> dict[tuple[str, Need], Array]:
     """What later steps asked of the tensor, as it is after smoothing, for the group's operations.
 
     Ranges become the extremes over the subset.
     """
     found: dict[tuple[str, Need], Array] = {}
-    for need in statistics.values:
-        if need.tensor != group.tensor or need.channel_axis not in (None, group.channel_axis):
-            continue  # the latter: of other readers, which take another axis for the channels
-        new = of_extremes(need, low, high)
+    for need in needs:
+        if need.channel_axis not in (None, group.channel_axis):
+            continue  # of other readers, which take another axis for the channels
+        new = of_extremes(need, *extremes)
         if new is None and need.channel_axis is not None:
             power = 2 if need.reduction is Reduction.MEAN_SQUARE else 1
             new = statistics.of(need, group.operations[0]) / scale**power

@@ -288,3 +288,21 @@ def test_an_iterator_can_not_be_shuffled() -> None:
     wanted = need(Reduction.MEAN, subset=Subset(size=2, shuffle=True))
     with pytest.raises(SamplesError, match="shuffle_data needs samples that know their number"):
         collect_needs(identity(*SHAPE), [wanted], stream_of([GOOD]))
+
+
+@pytest.mark.parametrize("limit", [0, 1 << 20], ids=["on disk", "in memory"])
+def test_values_of_every_sample_are_kept_wherever(
+    limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quant.statistics.kept.MOST_BYTES", limit)
+    given = arrays(40)
+    rows = np.array([sample.max(axis=(0, 2, 3)) for sample in given])
+    needs = [
+        need(Reduction.MAX, aggregator=aggregator, channel_axis=1, channels=3)
+        for aggregator in (Aggregator.MEDIAN, None)
+    ]
+    others = [need(Reduction.MIN, aggregator=Aggregator.MEDIAN), need(Reduction.MEAN)]
+    found = collect_needs(identity(*SHAPE), [*others, *needs], given).values
+    np.testing.assert_array_equal(found[needs[0]], np.median(rows.astype(np.float64), axis=0))
+    np.testing.assert_array_equal(found[needs[1]], rows)
+    assert found[others[0]] == np.median([sample.min() for sample in given])

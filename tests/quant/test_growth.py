@@ -50,7 +50,7 @@ def lines_of(work: Callable[[], object]) -> int:
 
 def step(network: str) -> Step:
     parameters = {"model_type": "transformer"} if network == "encoders" else {}
-    return Step(use="DefaultQuantization", parameters=parameters | {"use_smooth_quant": False})
+    return Step(use="DefaultQuantization", parameters=parameters)
 
 
 def lines_per_operation(network: str, operations: int, target: Target) -> tuple[float, float]:
