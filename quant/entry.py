@@ -144,6 +144,7 @@ def resolve(model: ov.Model, steps: Sequence[Step], target: Target) -> QuantPlan
         operations=operations,
         warnings=(
             *_warnings(operations),
+            *_idle([plan for _, plan in planned], target),
             *_advice_on_input(model, target),
             *attention_advice(graph, quantizing.parameters),
         ),
@@ -168,6 +169,15 @@ def _warnings(operations: tuple[OperationPlan, ...]) -> tuple[str, ...]:
     return (
         "nothing in this model can be quantized for this target: the result is the model itself",
     )
+
+
+def _idle(plans: Sequence[StepPlan], target: Target) -> Iterable[str]:
+    """Steps that were asked for and find nothing to do."""
+    if any(isinstance(each, OverflowPlan) and not each.sites for each in plans):
+        yield (
+            f"OverflowCorrection has nothing to do: on {target.name!r} no layer here has integer "
+            "weights of more than 8 bits; remove the step"
+        )
 
 
 def _advice_on_input(model: ov.Model, target: Target) -> Iterable[str]:

@@ -39,6 +39,9 @@ def load_model(
         LoadError: the model can't be read, has no such input, can't take the shape or OpenVINO's
         transformations, or is quantized already.
     """
+    if not isinstance(source, str | Path | ov.Model):
+        message = f"found {source!r}, expected a model in memory (ov.Model) or the path of one"
+        raise LoadError(message)
     born = _counter()
     model = source.clone() if isinstance(source, ov.Model) else _read(Path(source))
     given, made_up = _names(source, model)

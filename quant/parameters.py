@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import numbers
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -441,6 +442,9 @@ def range_faults(given: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
         clip = value.get("clipping_value")
         if isinstance(clip, float | int) and not _SIGN[side] * clip >= 0:
             yield (side, "clipping_value"), f"found {clip!r}, which leaves zero outside the range"
+    if all(value.get("clipping_value") == 0 for value in found.values()):
+        text = "both sides are clipped at 0, which leaves nothing of the range; raise this one"
+        yield ("max", "clipping_value"), text
 
 
 _OPPOSITE = {"min": Estimator.MAX, "max": Estimator.MIN}
@@ -478,9 +482,11 @@ def _read_tuple(item: Any, value: Any, path: KeyPath, report: Any) -> Any:
 
 
 def _read_plain(kind: Any, value: Any, path: KeyPath, report: Any) -> Any:
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+    """A value of a built-in type; numbers may be numpy's."""
+    number = {int: numbers.Integral, float: numbers.Real}.get(kind)
+    if number is not None and isinstance(value, number) and not isinstance(value, bool):
+        return kind(value)
+    if number is None and isinstance(value, kind):
         return value
     return report(path, f"found {value!r}, expected {kind.__name__}")
 

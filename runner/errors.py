@@ -114,11 +114,22 @@ class MissingExtra(MissingError):
         )
 
 
-class MissingDevice(MissingError):
+class _MissingThere(MissingError):
+    """Something that a place of a recipe asks for."""
+
+    def __init__(self, message: str, location: Location) -> None:
+        self.message, self.location = message, location
+        super().__init__(message, location)
+
+    def __str__(self) -> str:
+        return f"{self.location}: {self.message}"
+
+
+class MissingDevice(_MissingThere):
     """A device that was asked for is not on this machine."""
 
 
-class MissingRoot(MissingError):
+class MissingRoot(_MissingThere):
     """A path uses a named root that is not set."""
 
 

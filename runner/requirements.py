@@ -63,7 +63,7 @@ def check_requirements(recipe: Recipe, target: Target, device: Device, parts: Pa
         _expect_no_device(recipe, target, parts)
     if not is_here(device.name):
         message = f"the target {target.name!r} runs on {device.name}, which is not on this machine"
-        raise MissingDevice(message)
+        raise MissingDevice(message, recipe.locate("targets"))
 
 
 def _missing_extra(recipe: Recipe, parts: Parts) -> MissingExtra | None:
@@ -90,15 +90,15 @@ def _expect_no_device(recipe: Recipe, target: Target, parts: Parts) -> None:
     wanted = f"the device {target.device!r}" if target.device else "a device that OpenVINO has not"
     absent = f"the target {target.name!r} needs {wanted}, and this machine has {_found()}"
     if parts.require_device:
-        raise MissingDevice(absent)
+        raise MissingDevice(absent, recipe.locate("targets"))
     speed = next((each for each in recipe.expect if each.metric in SPEED), None)
     if speed is not None and parts.benchmark:
-        raise MissingDevice(_no_speed(speed, absent))
+        raise MissingDevice(_no_speed(speed, absent), speed.where)
 
 
 def _no_speed(check: Expectation, absent: str) -> str:
     return (
-        f"{check.where}: the check {check.id!r} needs a speed, which emulation can't measure: "
+        f"the check {check.id!r} needs a speed, which emulation can't measure: "
         f"{absent}; remove the check or run with --no-benchmark"
     )
 

@@ -22,7 +22,7 @@ Chosen = set[int] | range | None
 
 def is_one_shot(samples: Samples) -> bool:
     """Whether samples are an iterator, which can be read only once."""
-    return iter(samples) is samples
+    return isinstance(samples, Iterable) and iter(samples) is samples
 
 
 def sample_count(samples: Samples, subsets: Iterable[Subset]) -> int:
@@ -57,9 +57,7 @@ def infer(
     Raises:
         SamplesError: there are none, one does not fit, or a shuffle was asked of an iterator.
     """
-    if isinstance(samples, Mapping):
-        message = "samples is one mapping; hand in a list of samples, each of them a mapping"
-        raise SamplesError(message)
+    _expect_samples(samples)
     chosen, count = _choose(subsets, samples)
 
     def taken(index: int, values: list[Array]) -> None:
@@ -70,6 +68,18 @@ def infer(
         message = "there are no calibration samples"
         raise SamplesError(message)
     return total
+
+
+def _expect_samples(samples: object) -> None:
+    if isinstance(samples, Mapping):
+        message = "samples is one mapping; hand in a list of samples, each of them a mapping"
+        raise SamplesError(message)
+    if not isinstance(samples, Iterable) and not hasattr(samples, "__getitem__"):
+        message = (
+            f"samples is {samples!r}; expected an iterable of what the model takes: arrays, lists "
+            "in input order, or mappings by input name"
+        )
+        raise SamplesError(message)
 
 
 def _choose(subsets: Sequence[Subset], samples: Samples) -> tuple[list[Chosen], int | None]:

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.errors import DataError, DocumentError, Problem, RunnerError
+from runner.errors import (
+    DataError,
+    DocumentError,
+    MissingDevice,
+    MissingRoot,
+    Problem,
+    RunnerError,
+)
+
+_PLACED = (MissingDevice, MissingRoot)
+"""Errors, other than those of documents, that name their place in the recipe themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +45,8 @@ def failure_text(failed: Failure) -> str:
     text = str(failed.error)
     if not isinstance(failed.error, DocumentError):
         target = "" if failed.target is None else f" [{failed.target}]"
-        where = "" if failed.recipe is None else f"{failed.recipe}{target}: "
+        is_placed = failed.recipe is None or isinstance(failed.error, _PLACED)
+        where = "" if is_placed else f"{failed.recipe}{target}: "
         text = f"error: {where}{_words(failed.error)}"
     return "\n".join([text, *getattr(failed.error, "__notes__", ())])
 
@@ -65,7 +76,7 @@ def failure_content(failed: Failure) -> Iterator[dict[str, Any]]:
 
 
 def _message(error: BaseException) -> str:
-    return error.message if isinstance(error, DataError) else _words(error)
+    return error.message if isinstance(error, (DataError, *_PLACED)) else _words(error)
 
 
 def _words(error: BaseException) -> str:
@@ -78,7 +89,9 @@ def _words(error: BaseException) -> str:
 
 
 def _place(failed: Failure) -> dict[str, Any]:
-    path, line = failed.recipe, None
-    if isinstance(failed.error, DataError) and failed.error.path is not None:
-        path, line = failed.error.path, failed.error.line
-    return {"path": None if path is None else str(path), "line": line, "column": None}
+    error, path, line, column = failed.error, failed.recipe, None, None
+    if isinstance(error, DataError) and error.path is not None:
+        path, line = error.path, error.line
+    if isinstance(error, _PLACED):
+        path, line, column = error.location.path, error.location.line, error.location.column
+    return {"path": None if path is None else str(path), "line": line, "column": column}

@@ -68,10 +68,8 @@ def unknown_key(parent: Rules, path: KeyPath) -> Words:
     if name in advice:
         return f"unknown key {name!r}{_inside(path[:-1])}", advice[name]
     suggestion = suggest(name, [*valid, *later])
-    return (
-        f"unknown key {name!r}{_inside(path[:-1])}{suggestion}",
-        f"valid keys: {', '.join(valid)}",
-    )
+    hint = "" if suggestion else f"valid keys: {', '.join(valid)}"
+    return f"unknown key {name!r}{_inside(path[:-1])}{suggestion}", hint
 
 
 def wrong_key(rules: Rules, path: KeyPath) -> Words:

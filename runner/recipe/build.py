@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.document.check import Checked
-from runner.document.document import KeyPath, locate
+from runner.document.document import KeyPath, locate, value_at
+from runner.errors import Location
 from runner.recipe.paths import Paths, is_path
 from runner.recipe.recipe import (
     BenchmarkSource,
@@ -49,8 +50,16 @@ def build_recipe(checked: Checked, paths: Paths, target: int) -> Recipe:
         metadata=_metadata(value.get("metadata", {})),
         abstract=value.get("abstract", False),
         document=_resolved(value, target),
-        locations=checked.document.locations,
+        locations=_locations(checked),
     )
+
+
+def _locations(checked: Checked) -> dict[KeyPath, Location]:
+    """The place of every value; of a mapping under a key, of that key."""
+    found = dict(checked.document.locations)
+    keys = checked.document.key_locations
+    mappings = (path for path in keys if isinstance(value_at(checked.written, path), dict))
+    return {**found, **{path: keys[path] for path in mappings}}
 
 
 def _target(value: Value, paths: Paths, index: int) -> TargetSource:

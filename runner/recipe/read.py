@@ -131,14 +131,14 @@ def _expect_known(variables: Mapping[str, Scalar], document: Document) -> None:
     known = list(written) if isinstance(written, dict) else []
     for name in variables:
         if name not in known:
-            message = f"{document.path} has no variable {name!r}{suggest(name, known)}"
+            message = f"the recipe has no variable {name!r}{suggest(name, known)}"
             raise UsageError(message)
 
 
 def _expect_roots(missing: Mapping[str, Location]) -> None:
     for name, location in missing.items():
         message = (
-            f"{location}: the root {name!r} is not set; set {root_variable(name)}, or [roots] in "
+            f"the root {name!r} is not set; set {root_variable(name)}, or [roots] in "
             "recipes.toml, to the folder that it stands for"
         )
-        raise MissingRoot(message)
+        raise MissingRoot(message, location)

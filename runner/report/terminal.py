@@ -39,7 +39,8 @@ def print_report(report: Report, console: Console) -> None:
     console.print(f"cache: {report.cache}")
     if report.checks:
         print_table(console, ("check", "", "found", "bound written at"), _checks(report))
-    console.print(f"results: {report.artifacts['model']}, {report.artifacts['report_json']}")
+    written = (report.artifacts.get(each) for each in ("model", "report_html", "report_json"))
+    console.print(f"results: {', '.join(path for path in written if path)}")
 
 
 def print_warnings(report: Report, console: Console) -> None:

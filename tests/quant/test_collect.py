@@ -306,3 +306,9 @@ def test_values_of_every_sample_are_kept_wherever(
     np.testing.assert_array_equal(found[needs[0]], np.median(rows.astype(np.float64), axis=0))
     np.testing.assert_array_equal(found[needs[1]], rows)
     assert found[others[0]] == np.median([sample.min() for sample in given])
+
+
+@pytest.mark.parametrize("given", [None, 3])
+def test_what_is_no_series_of_samples(given: Any) -> None:
+    with pytest.raises(SamplesError, match=f"samples is {given}; expected an iterable of what"):
+        collect_needs(identity(*SHAPE), [need(Reduction.MEAN)], given)

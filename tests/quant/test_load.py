@@ -168,3 +168,8 @@ def test_16_bit_weights_are_remembered() -> None:
     assert has_compressed_weights(load_model(models.f16_weights()))
     assert has_compressed_weights(load_model(graphs.bf16_weights()))
     assert not has_compressed_weights(load_model(models.residual()))
+
+
+def test_what_is_no_model() -> None:
+    with pytest.raises(LoadError, match=r"found None, expected a model in memory \(ov.Model\) or"):
+        load_model(None)  # type: ignore[arg-type]

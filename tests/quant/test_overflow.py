@@ -110,3 +110,5 @@ def test_alone_it_stays_in_the_plan(cpu: Target) -> None:
     steps = [quant.Step(use="MinMaxQuantization"), quant.Step(use="OverflowCorrection")]
     plan = quant.resolve(quant.load_model(models.conv_relu_conv()), steps, cpu)
     assert plan.step_names == ("MinMaxQuantization", "OverflowCorrection")
+    (warning,) = plan.warnings
+    assert warning.startswith("OverflowCorrection has nothing to do: on 'cpu' no layer here has")

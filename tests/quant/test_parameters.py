@@ -6,6 +6,7 @@ import dataclasses
 import pickle
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -373,3 +374,12 @@ def test_biases_are_not_computed_behind_measured_ones() -> None:
 def test_one_level_alone_is_an_error(given: dict[str, int]) -> None:
     with pytest.raises(ParameterError, match="level_low and level_high go together"):
         read_parameters(MinMaxParameters, {"weights": given})
+
+
+def test_numbers_may_be_numpy_s() -> None:
+    given = {"stat_subset_size": np.int64(8), "weights": {"bits": np.int32(8)}}
+    found = read_parameters(DefaultParameters, given)
+    assert found == read_parameters(
+        DefaultParameters, {"stat_subset_size": 8, "weights": {"bits": 8}}
+    )
+    assert type(found.stat_subset_size) is int

@@ -11,14 +11,20 @@ from runner.errors import Problem
 
 
 def distinct_ids(checked: Checked) -> Iterator[Problem]:
-    """No two steps have one id; a step without one has its algorithm's name."""
+    """No two steps have one id; a step without one has its algorithm's name.
+
+    Of a step that can't stand where it does at all, only that is told.
+    """
     seen: set[str] = set()
+    misplaced = {problem.location for problem in order(checked)}
     for i, step in enumerate(checked.value.get("steps", ())):
         name = step.get("id", step.get("use"))
         if name in seen:
             key = "id" if "id" in step else "use"
             message = f"the step id {name!r} is repeated; give each step an `id` of its own"
-            yield Problem(locate(checked.document, ("steps", i, key)), message)
+            place = locate(checked.document, ("steps", i, key))
+            if place not in misplaced:
+                yield Problem(place, message)
         seen |= {name} - {None}
 
 

@@ -291,3 +291,29 @@ def test_a_defect_in_one_recipe_does_not_stop_the_others(
     assert code == 3
     assert content["errors"][0]["message"].endswith("a defect")
     assert len(content["reports"]) == 1
+
+
+def test_a_device_that_is_missing_has_its_place(tiny: Path, call: Any) -> None:
+    recipe = write_recipe(tiny, targets="gna", checks=SPEED, benchmark=FAST)
+    place = recipe.read_text().splitlines().index(SPEED) + 1
+    _, out, err = call("apply", recipe, "--json")
+    (error,) = json.loads(out)["errors"]
+    assert (error["path"], error["line"], error["column"]) == (
+        str(recipe),
+        place,
+        SPEED.index(": 0.01") + 3,
+    )
+    assert err.splitlines()[-1].count(str(recipe)) == 1
+
+
+def test_the_results_are_named(tiny: Path, call: Any) -> None:
+    _, out, _ = call("apply", write_recipe(tiny, reports="html, json"))
+    assert "report.html" in out.splitlines()[-1]
+    assert "report.json" in out.splitlines()[-1]
+
+
+def test_a_request_that_can_not_be_met_is_shown_at_its_key(tiny: Path, call: Any) -> None:
+    recipe = write_recipe(tiny, parameters="weights: {bits: 2, mode: symmetric}")
+    err = call("plan", recipe)[2]
+    assert f"{recipe}:11:12: the target 'cpu' can't run weights" in err
+    assert err.splitlines()[2].endswith("| " + " " * 11 + "^" * len("weights"))
