@@ -23,8 +23,21 @@ _QUANTIZING = (MIN_MAX, DEFAULT)
 _RANKS = {**{name: rank for rank, name in enumerate(ORDER)}, DEFAULT: ORDER.index(MIN_MAX)}
 
 
+_PARTS = {
+    ALIGN: f"{ALIGN} works before quantization, as a part of {DEFAULT}; remove this step",
+    SMOOTH: f"{SMOOTH} works before quantization, as a part of {DEFAULT}; remove this step",
+    FAST_BIAS: f"{DEFAULT} corrects biases already; remove this step",
+    BIAS: f"{DEFAULT} corrects biases already; remove this step, and give that one "
+    "`use_fast_bias: false`, which makes it BiasCorrection",
+    OVERFLOW: f"{DEFAULT} corrects overflows already; remove this step",
+}
+"""What to do with steps behind DefaultQuantization that are parts of it, whatever its parameters."""
+
+
 def order_fault(use: str, *, before: Sequence[str], after: Sequence[str]) -> str:
     """What is wrong with a step's place among the steps before and after it; empty if nothing."""
+    if use in _PARTS and DEFAULT in before:
+        return _PARTS[use]
     rank, quantization = _RANKS[use], _RANKS[MIN_MAX]
     if rank > quantization and not set(before) & set(_QUANTIZING):
         return f"{use} needs a quantized model; put {_quantizing()} before it"

@@ -186,9 +186,14 @@ def _part(use: str, whole: DefaultParameters) -> Any:
 
 
 def _check_order(steps: list[SimpleStep], asked: tuple[Step, ...]) -> None:
-    names = [step.use for step in steps]
+    """As they are asked for, and with the parts of composite ones in their places."""
     if not steps:
         raise ParameterError([ParameterProblem(0, (), "there are no steps")])
+    uses = [step.use for step in asked]
+    for index, use in enumerate(uses):
+        if fault := order_fault(use, before=uses[:index], after=uses[index + 1 :]):
+            raise ParameterError([ParameterProblem(index, (), fault)])
+    names = [step.use for step in steps]
     for position, step in enumerate(steps):
         fault = order_fault(step.use, before=names[:position], after=names[position + 1 :])
         if step.use in names[:position] and step.use != MIN_MAX:

@@ -315,9 +315,15 @@ def test_parts_of_default_quantization(given: dict[str, Any], expected: list[str
         (("DefaultQuantization", "MinMaxQuantization"), "an earlier step has quantized"),
         (
             ("DefaultQuantization", "FastBiasCorrection"),
-            "already, as a part of DefaultQuantization",
+            "DefaultQuantization corrects biases already; remove this step",
         ),
-        (("DefaultQuantization", "SmoothQuant"), "already, as a part of DefaultQuantization"),
+        (
+            ("DefaultQuantization", "BiasCorrection"),
+            "remove this step, and give that one `use_fast_bias: false`",
+        ),
+        (("DefaultQuantization", "OverflowCorrection"), "corrects overflows already; remove this"),
+        (("DefaultQuantization", "SmoothQuant"), "as a part of DefaultQuantization; remove this"),
+        (("SmoothQuant", "DefaultQuantization"), "already, as a part of DefaultQuantization"),
         (("SmoothQuant", "SmoothQuant", "MinMaxQuantization"), "is there already; remove one"),
         (("MinMaxQuantisation",), "unknown step 'MinMaxQuantisation'; expected one of"),
     ],
