@@ -31,7 +31,7 @@ _PARTS = {
     "`use_fast_bias: false`, which makes it BiasCorrection",
     OVERFLOW: f"{DEFAULT} corrects overflows already; remove this step",
 }
-"""What to do with steps behind DefaultQuantization that are parts of it, whatever its parameters."""
+"""What to do with parts of DefaultQuantization behind it, whatever its parameters."""
 
 
 def order_fault(use: str, *, before: Sequence[str], after: Sequence[str]) -> str:

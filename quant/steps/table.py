@@ -195,10 +195,12 @@ def _check_order(steps: list[SimpleStep], asked: tuple[Step, ...]) -> None:
             raise ParameterError([ParameterProblem(index, (), fault)])
     names = [step.use for step in steps]
     for position, step in enumerate(steps):
-        fault = order_fault(step.use, before=names[:position], after=names[position + 1 :])
-        if step.use in names[:position] and step.use != MIN_MAX:
-            owner = asked[steps[names.index(step.use)].index].use
-            part = f", as a part of {DEFAULT}" if owner == DEFAULT else ""
+        if step.use in names[:position]:
+            first = steps[names.index(step.use)]
+            is_part = DEFAULT in (uses[first.index], uses[step.index])
+            part = f", as a part of {DEFAULT}" if is_part else ""
             fault = f"{step.use} is there already{part}; remove one of them"
-        if fault:
+            raise ParameterError([ParameterProblem(step.index, (), fault)])
+    for position, step in enumerate(steps):
+        if fault := order_fault(step.use, before=names[:position], after=names[position + 1 :]):
             raise ParameterError([ParameterProblem(step.index, (), fault)])
