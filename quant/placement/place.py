@@ -169,7 +169,8 @@ def _site_candidates(setting: _Setting, site: Site, wanted: Wish) -> Candidates:
         op = setting.graph.ops[site.producer]
         support = setting.target.operations[descriptor_type(setting.graph, op)]
         if (0 if support.weights else 1) >= highest:
-            return only_per_tensor(support.outputs)
+            results = only_per_tensor(support.outputs)
+            return override(results, wanted.request, is_weights=False) or results
     lists = []
     for reader, rank in zip(site.readers, ranks, strict=True):
         if rank < highest:

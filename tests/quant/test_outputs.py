@@ -101,6 +101,26 @@ def test_the_scheme_where_several_meet(target: Target, bits: int) -> None:
     assert widths(fork(), target)["relu0/fq_output_0"] == (bits, ("sigmoid", "conv1"))
 
 
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"level_low": -100, "level_high": 100}, {"int16 symmetric pertensor [-100, 100]"}),
+        ({"bits": 32}, {"int16 symmetric pertensor"}),
+    ],
+    ids=str,
+)
+def test_results_follow_what_is_asked_of_all_if_they_can(
+    asked: dict[str, int], expected: set[str]
+) -> None:
+    step = quant.Step(use="MinMaxQuantization", parameters={"activations": asked})
+    x = models.parameter("x", 1, 4)
+    model = models.finish([models.named(opset.sigmoid(x), "sigmoid")], [x])
+    plan = quant.resolve(quant.load_model(model), [step], made(A16)).steps[0]
+    assert isinstance(plan, MinMaxPlan)
+    results = [each for each in plan.activations if each.tensor.op != "x"]
+    assert {str(each.scheme) for each in results} == expected
+
+
 def behind_reshape() -> ov.Model:
     """relu0 -> reshape -> convolution and Softmax, which stays in floating point."""
     rng, x = np.random.default_rng(0), models.parameter("x", 1, 48, 4)
