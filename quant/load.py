@@ -8,7 +8,7 @@ every operation has a name that is unique and the same on every load.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,9 +42,12 @@ def load_model(
     if not isinstance(source, str | Path | ov.Model):
         message = f"found {source!r}, expected a model in memory (ov.Model) or the path of one"
         raise LoadError(message)
-    born = _counter()
+    is_converted = not isinstance(source, ov.Model) and Path(source).suffix != ".xml"
+    born = _counter(_MOST_OWN if is_converted else 0)
     model = source.clone() if isinstance(source, ov.Model) else _read(Path(source))
-    given, made_up = _names(source, model)
+    given, made_up = (None, frozenset()) if is_converted else _names(source, model)
+    if given is not None:
+        born = _counter(_past(given))
     if inputs:
         _reshape(model, inputs)
     is_compressed = _decompress_constants(model)
@@ -154,31 +157,35 @@ def _refuse_quantized(model: ov.Model) -> None:
         raise LoadError(message)
 
 
-_FIRST_MADE_UP = 10_000
-"""Numbers at the end of a name come from the file below this one, from the counter above it."""
+_MOST_OWN = 10_000
+"""Numbers at the end of names that are taken for the file's own, where it can't be asked."""
 
 
-def _counter() -> int:
+def _counter(least: int = 0) -> int:
     """Where OpenVINO's process-wide counter of operations stands; reading it takes one.
 
-    The counter is first moved past the numbers that files use, so that the two can be told apart.
+    The counter is first moved on to `least`, past the numbers that the names of a file end in, so
+    that the two can be told apart.
     """
-    while (
-        number := _number(ov.op.Parameter(ov.Type.f32, ov.Shape([])).get_name())
-    ) < _FIRST_MADE_UP:
-        pass
-    return number
+    for _ in range(_number(_operation().get_name()) + 1, least):
+        _operation()
+    return _number(_operation().get_name())
 
 
-def _names(
-    source: str | Path | ov.Model, model: ov.Model
-) -> tuple[frozenset[str] | None, frozenset[str]]:
+def _operation() -> ov.Node:
+    return ov.op.Parameter(ov.Type.f32, ov.Shape([]))
+
+
+def _past(given: Iterable[str]) -> int:
+    """A number above those that names end in, of all but the few that are very large."""
+    return max((n for n in map(_number, given) if n < _MOST_OWN), default=-1) + 1
+
+
+def _names(source: str | Path | ov.Model, model: ov.Model) -> tuple[frozenset[str], frozenset[str]]:
     """The names that an IR or a model in memory gives itself, and those that OpenVINO made up.
 
-    The first is None where a converter mixes both. A clone has all names as if they were given.
+    A clone has all names as if they were given.
     """
-    if not isinstance(source, ov.Model) and Path(source).suffix != ".xml":
-        return None, frozenset()
     given: set[str] = set()
     made_up: set[str] = set()
     for node in (source if isinstance(source, ov.Model) else model).get_ordered_ops():

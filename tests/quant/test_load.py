@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +48,25 @@ def test_names_are_unique() -> None:
 
 def test_operations_without_names_get_the_same_ones_on_every_load() -> None:
     assert names_of(load_model(unnamed())) == names_of(load_model(unnamed()))
+
+
+def test_names_of_a_file_that_look_made_up_stay(tmp_path: Path) -> None:
+    """In a process of its own, where OpenVINO's counter begins at 0, and in this one."""
+    x = models.parameter("x", 1, 4)
+    node: ov.Node = x
+    for i in range(200):
+        node = opset.sin(models.named(opset.multiply(opset.relu(node), node), f"Multiply_{i}"))
+    ov.save_model(models.finish([node], [x]), tmp_path / "model.xml", compress_to_fp16=False)
+    code = (
+        "import quant, sys; nodes = quant.load_model(sys.argv[1]).get_ordered_ops()\n"
+        "print(*(node.get_friendly_name() for node in nodes), sep='\\n')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "model.xml"], capture_output=True, text=True
+    )
+    found = names_of(load_model(tmp_path / "model.xml"))
+    assert done.stdout.splitlines() == found
+    assert {f"Multiply_{i}" for i in range(200)} < set(found)
 
 
 def test_operations_without_names_are_numbered_by_type() -> None:
