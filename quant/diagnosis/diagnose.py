@@ -16,7 +16,9 @@ from quant.entry import OperationResult, Result
 from quant.fold import forbid_dynamic_quantization
 from quant.plan import Status, Subset
 from quant.runtime import opset, ov
+from quant.statistics.calibration import measured
 from quant.statistics.passes import Array, Samples, infer
+from quant.statistics.tap import Tap
 
 SIZE = 32
 """Samples that a diagnosis reads by default."""
@@ -124,20 +126,38 @@ def _means(
     joined: Pair, probes: list[Probe], samples: Samples, size: int
 ) -> tuple[dict[Key, float], int]:
     """The mean of every probe over the first `size` samples, and how many there were."""
-    placed = [probe for probe in probes if probe.node is not None]
-    if not placed:
+    places = {name: place for place, name in enumerate(joined.quantized)}
+    placed = sorted(  # each right behind its tensor, see `calibration_model`
+        (probe for probe in probes if probe.tensor is not None),
+        key=lambda probe: places.get(str(probe.key.subject), len(places)),
+    )
+    taps = [_tap(place, probe) for place, probe in enumerate(placed)]
+    vector, layout = measured(taps, lambda tap: placed[int(tap.op)].tensor)
+    if vector is None:
         return {}, 0
-    vector = opset.concat([probe.node for probe in placed], 0)
     model = ov.Model(
         [opset.result(vector)], list(joined.sinks), list(joined.parameters), "diagnosis"
     )
     if joined.is_wide:
         forbid_dynamic_quantization(model)
-    total = np.zeros(len(placed))
+    row, total = np.empty((1, layout.width), dtype=np.float32), np.zeros(layout.width)
 
     def add(_: int, __: tuple[bool, ...], outputs: list[Array]) -> None:
-        np.add(total, outputs[0], out=total)
+        row[0, : layout.length] = outputs[0]
+        layout.complete(row)
+        np.add(total, row[0], out=total)
 
     count = infer(model, samples, [Subset(size=size)], add)
-    means = (float(value) for value in total / count)
-    return {probe.key: mean for probe, mean in zip(placed, means, strict=True)}, count
+    found = (float(total[layout.columns[tap][0]]) / count for tap in taps)
+    return {probe.key: mean for probe, mean in zip(placed, found, strict=True)}, count
+
+
+def _tap(place: int, probe: Probe) -> Tap:
+    return Tap(
+        op=str(place),
+        port=0,
+        reduction=probe.reduction,
+        channel_axis=None,
+        channels=1,
+        outlier_prob=None,
+    )

@@ -1,5 +1,5 @@
-"""What is measured on a pair of models. An observer is a function that yields probes: scalars in
-the graph that are averaged over the samples. Another measure is another row of `OBSERVERS`.
+"""What is measured on a pair of models. An observer is a function that yields probes: tensors of
+the graph whose means are averaged over the samples. Another measure is another row of `OBSERVERS`.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-import numpy as np
-
 from quant.diagnosis.pair import Pair
 from quant.emulation import bounded
 from quant.entry import Result
 from quant.plan import Status
 from quant.runtime import opset, ov
+from quant.statistics.need import Reduction
 from quant.steps import bias
 
 
@@ -40,11 +39,17 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A scalar f32 tensor in the joined graph, or the reason why there is none."""
+    """A tensor in the joined graph that is measured, or the reason why there is none."""
 
     key: Key
-    node: ov.Node | None
+    tensor: ov.Output | None
     reason: str = ""
+
+    @property
+    def reduction(self) -> Reduction:
+        """What is taken of each sample's tensor."""
+        is_share = self.key.measure is Measure.CLIPPED
+        return Reduction.MEAN if is_share else Reduction.MEAN_SQUARE
 
 
 _ROUNDED_WHERE_READ = frozenset({"AvgPool"})
@@ -82,8 +87,7 @@ def clipped(pair: Pair, result: Result) -> Iterator[Probe]:
             continue
         x, low, high = found
         outside = opset.logical_or(opset.less(x, low), opset.greater(x, high))
-        share = opset.select(outside, np.float32(1), np.float32(0))
-        yield _probe(Key(Measure.CLIPPED, name), share.output(0))
+        yield _probe(Key(Measure.CLIPPED, name), opset.convert(outside, "f32").output(0))
 
 
 OBSERVERS: tuple[Observer, ...] = (operation_noise, output_noise, clipped)
@@ -115,18 +119,13 @@ def _noise(subject: str | int, before: ov.Output, after: ov.Output) -> Iterator[
         reason = f"its values are {kind.to_string()}, no floating-point numbers"
         yield Probe(Key(Measure.SIGNAL, subject), None, reason)
         return
-    difference = opset.subtract(before, after)
-    yield _probe(Key(Measure.SIGNAL, subject), opset.multiply(before, before).output(0))
-    yield _probe(Key(Measure.NOISE, subject), opset.multiply(difference, difference).output(0))
+    yield _probe(Key(Measure.SIGNAL, subject), before)
+    yield _probe(Key(Measure.NOISE, subject), opset.subtract(before, after).output(0))
 
 
 def _probe(key: Key, tensor: ov.Output) -> Probe:
-    """The mean of a tensor's elements as one f32 number."""
-    rank = tensor.get_partial_shape().rank
-    if rank.is_dynamic:
-        return Probe(key, None, "the rank of its output is dynamic")
-    axes = np.arange(rank.get_length(), dtype=np.int64)
-    mean = opset.reduce_mean(tensor, axes, keep_dims=False) if len(axes) else tensor
-    flat = opset.reshape(mean, np.array([1], dtype=np.int64), special_zero=False)
-    is_f32 = tensor.get_element_type() == ov.Type.f32
-    return Probe(key, flat if is_f32 else opset.convert(flat, "f32"))
+    is_known = tensor.get_partial_shape().rank.is_static
+    return Probe(key, tensor if is_known else None, "" if is_known else _DYNAMIC_RANK)
+
+
+_DYNAMIC_RANK = "the rank of its output is dynamic"

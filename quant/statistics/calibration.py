@@ -7,7 +7,7 @@ per statistic and sample.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -30,20 +30,31 @@ def calibration_model(model: ov.Model, needs: Iterable[Need]) -> tuple[ov.Model,
     nodes = {node.get_friendly_name(): node for node in clone.get_ordered_ops()}
     places = {name: place for place, name in enumerate(nodes)}
     wanted = sorted(dict.fromkeys(map(tap, needs)), key=lambda each: places[each.op])
-    sources = (source for each in wanted for source in each.sources)
-    known = {each: value for each in sources if (value := _known(nodes[each.op], each)) is not None}
-    computed, columns = layout(wanted, known)
-    if not computed:
+    vector, columns = measured(wanted, lambda each: nodes[each.op].output(each.port))
+    if vector is None:
         return clone, columns
-    result = opset.result(_joined(nodes, computed))
+    result = opset.result(vector)
     return ov.Model([result], clone.get_sinks(), clone.get_parameters(), "calibration"), columns
 
 
-def _known(node: ov.Node, tap: Tap) -> float | None:
+def measured(
+    taps: Sequence[Tap], tensor_of: Callable[[Tap], ov.Output]
+) -> tuple[ov.Node | None, Layout]:
+    """The vector that a graph computes of taps, in their order, and the layout of all their values;
+    no vector where all are known."""
+    sources = (source for each in taps for source in each.sources)
+    known = {
+        each: value for each in sources if (value := _known(tensor_of(each), each)) is not None
+    }
+    computed, columns = layout(taps, known)
+    return _joined([(tensor_of(each), each) for each in computed]) if computed else None, columns
+
+
+def _known(tensor: ov.Output, tap: Tap) -> float | None:
     """The value of a tap that is the same for every sample."""
     if tap.reduction is Reduction.MIN:
-        return 0.0 if _is_nonnegative(node) else None
-    shape = node.get_output_partial_shape(tap.port)
+        return 0.0 if _is_nonnegative(tensor.get_node()) else None
+    shape = tensor.get_partial_shape()
     if tap.reduction is Part.COUNT and shape.is_static:
         return float(np.prod(shape.to_shape()) / tap.channels)
     return None
@@ -60,20 +71,19 @@ def _is_nonnegative(node: ov.Node) -> bool:
     return is_nonnegative(node.get_type_name(), node.get_attributes())
 
 
-def _joined(nodes: dict[str, ov.Node], taps: tuple[Tap, ...]) -> ov.Node:
+def _joined(tapped: list[tuple[ov.Output, Tap]]) -> ov.Node:
     """All values as one vector.
 
     Reductions of a tensor keep its rank, and most tensors have the same one and the channels on the
     same axis: what is reduced of those is joined as it is, and only the rest is given that shape,
     since every node more takes time to compile.
     """
-    tensors = [nodes[each.op].output(each.port) for each in taps]
-    forms = [_form(tensor, each) for tensor, each in zip(tensors, taps, strict=True)]
+    forms = [_form(*each) for each in tapped]
     rank, axis = _commonest(forms)
     shape = _ints([-1 if i == axis else 1 for i in range(rank)])
     axes: dict[tuple[int, ...], ov.Node] = {}
     parts = []
-    for tensor, each, form in zip(tensors, taps, forms, strict=True):
+    for (tensor, each), form in zip(tapped, forms, strict=True):
         part = _reduced(tensor, each, axes)
         fits = form is not None and form[0] == rank and form[1] in (axis, None)
         parts.append(part if fits else opset.reshape(part, shape, special_zero=False))
@@ -92,8 +102,9 @@ def _form(tensor: ov.Output, tap: Tap) -> Form | None:
 
 
 def _commonest(forms: list[Form | None]) -> tuple[int, int]:
-    """The rank and the channels' axis that most reductions have; those of a vector without any."""
-    found = Counter((form[0], form[1]) for form in forms if form and form[1] is not None)
+    """The rank and the channels' axis that most reductions have, any axis where they are of whole
+    tensors; those of a vector without any."""
+    found = Counter((form[0], form[1] or 0) for form in forms if form)
     return found.most_common(1)[0][0] if found else (1, 0)
 
 
