@@ -77,6 +77,8 @@ def _read(path: Path) -> ov.Model:
         return _READERS.get(path.suffix, ov.convert_model)(path)
     except CONVERSION_ERRORS as error:
         message = f"{path}: OpenVINO can't read this model: {telling_line(str(error))}"
+        if path.name == "saved_model.pb":
+            message += f"; name the folder of the SavedModel: {path.parent}"
         raise LoadError(message) from error
 
 

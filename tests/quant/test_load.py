@@ -169,6 +169,13 @@ def test_a_corrupt_file(tmp_path: Path, name: str) -> None:
         load_model(tmp_path / name)
 
 
+def test_a_saved_model_is_its_folder(tmp_path: Path) -> None:
+    path = tmp_path / "saved_model.pb"
+    path.write_bytes(b"a part of a SavedModel")
+    with pytest.raises(LoadError, match=f"name the folder of the SavedModel: {tmp_path}$"):
+        load_model(path)
+
+
 @pytest.mark.parametrize("name", ["corrupt.onnx", "corrupt.tflite"])
 def test_a_corrupt_file_is_read_by_its_own_frontend_alone(
     tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]
