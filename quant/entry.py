@@ -16,6 +16,7 @@ from quant.graph import view
 from quant.inference import Inference, count
 from quant.isa import DETECT, saturates
 from quant.load import has_compressed_weights, load_model
+from quant.names import name_new_operations
 from quant.plan import (
     MinMaxPlan,
     OperationPlan,
@@ -260,6 +261,7 @@ def apply(
         seconds[f"{name}_s"] = time.perf_counter() - started
     started = time.perf_counter()
     fold(work)
+    name_new_operations(work.model)
     seconds["fold_s"] = time.perf_counter() - started
     return Result(
         model=work.model,

@@ -15,6 +15,7 @@ import numpy as np
 
 from quant.directions import split_directions
 from quant.errors import LoadError, telling_line
+from quant.names import give_names
 from quant.runtime import (
     CONVERSION_ERRORS,
     FrontEndManager,
@@ -215,20 +216,10 @@ def _name_operations(
         elif name in taken:
             unnamed.append((node, name))
         taken.add(name)
-    for node, stem in unnamed:
-        node.set_friendly_name(_free_name(stem, taken))
+    give_names(unnamed, taken)
 
 
 def _number(name: str) -> int:
     """The number that a name ends with, or -1."""
     digits = name.rpartition("_")[2]
     return int(digits) if digits.isdecimal() and digits.isascii() else -1
-
-
-def _free_name(stem: str, taken: set[str]) -> str:
-    number = 1
-    while f"{stem}_{number}" in taken:
-        number += 1
-    name = f"{stem}_{number}"
-    taken.add(name)
-    return name

@@ -274,3 +274,13 @@ def test_arguments_that_can_not_work_are_named(
     with pytest.raises(ParameterError) as caught:
         quant.quantize(model, models.samples(model), **{"target": cpu, **given})
     assert str(caught.value).startswith(message)
+
+
+def test_two_runs_make_the_same_file(cpu: Target, tmp_path: Path) -> None:
+    model, written = models.conv_relu_conv(), []
+    for name in ("first", "second"):
+        path = tmp_path / f"{name}.xml"
+        result = quant.quantize(model, models.samples(model), target=cpu)
+        ov.save_model(result.model, path)
+        written.append((path.read_bytes(), path.with_suffix(".bin").read_bytes()))
+    assert written[0] == written[1]
