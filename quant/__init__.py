@@ -13,9 +13,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from quant.control.control import ControlResult, Trial
+    from quant.control.entry import quantize_with_accuracy_control
+    from quant.control.parameters import ControlParameters
     from quant.diagnosis.diagnose import Diagnosis, LayerDiagnosis, OutputDiagnosis, diagnose
     from quant.entry import OperationResult, Result, apply, collect, quantize, resolve
-    from quant.errors import LoadError, ParameterError, ParameterProblem, QuantError, SamplesError
+    from quant.errors import (
+        DropMissed,
+        EvaluationError,
+        LoadError,
+        ParameterError,
+        ParameterProblem,
+        QuantError,
+        SamplesError,
+    )
     from quant.load import load_model
     from quant.parameters import DefaultParameters, FastBiasParameters, MinMaxParameters
     from quant.plan import OperationPlan, QuantPlan, Status
@@ -25,6 +36,9 @@ if TYPE_CHECKING:
     from quant.target import Support, Target
 
 _HOMES = {
+    "quant.control.control": ("ControlResult", "Trial"),
+    "quant.control.entry": ("quantize_with_accuracy_control",),
+    "quant.control.parameters": ("ControlParameters",),
     "quant.diagnosis.diagnose": (
         "Diagnosis",
         "LayerDiagnosis",
@@ -33,6 +47,8 @@ _HOMES = {
     ),
     "quant.entry": ("OperationResult", "Result", "apply", "collect", "quantize", "resolve"),
     "quant.errors": (
+        "DropMissed",
+        "EvaluationError",
         "LoadError",
         "ParameterError",
         "ParameterProblem",
@@ -50,8 +66,12 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "ControlParameters",
+    "ControlResult",
     "DefaultParameters",
     "Diagnosis",
+    "DropMissed",
+    "EvaluationError",
     "FastBiasParameters",
     "Granularity",
     "LayerDiagnosis",
@@ -74,11 +94,13 @@ __all__ = [
     "Step",
     "Support",
     "Target",
+    "Trial",
     "apply",
     "collect",
     "diagnose",
     "load_model",
     "quantize",
+    "quantize_with_accuracy_control",
     "resolve",
 ]
 

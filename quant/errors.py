@@ -3,7 +3,9 @@
 QuantError
 ├── LoadError        a model can't be read or is not fit for quantization
 ├── SamplesError     calibration data is missing, or one sample does not fit the model
-└── ParameterError   parameters are wrong; holds every problem found in them
+├── ParameterError   parameters are wrong; holds every problem found in them
+├── EvaluationError  what a model was evaluated to is no use for accuracy control
+└── DropMissed       accuracy control did not reach its limit, and that was to be an error
 """
 
 from __future__ import annotations
@@ -63,6 +65,14 @@ class ParameterError(QuantError):
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
+
+
+class EvaluationError(QuantError):
+    """What a model was evaluated to is of no use: no number, or one that nothing is relative to."""
+
+
+class DropMissed(QuantError):
+    """Accuracy control did not reach its limit, and the caller wanted that to be an error."""
 
 
 def telling_line(text: str) -> str:

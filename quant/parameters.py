@@ -79,12 +79,13 @@ class SaturationFix(StrEnum):
     NO = "no"
 
 
-def _bounded(low: float, high: float, expected: str) -> dict[str, Any]:
+def bounded(low: float, high: float, expected: str) -> dict[str, Any]:
+    """A field's metadata: the lowest and the highest value, and what to say of any other."""
     return {"low": low, "high": high, "expected": expected}
 
 
-_COUNT = _bounded(1, float("inf"), "a whole number from 1 up")
-_SEED = _bounded(0, float("inf"), "a whole number from 0 up")
+COUNT = bounded(1, float("inf"), "a whole number from 1 up")
+_SEED = bounded(0, float("inf"), "a whole number from 0 up")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +95,7 @@ class SideEstimator:
     type: Estimator | None = None
     aggregator: Aggregator | None = None
     outlier_prob: float | None = field(
-        default=None, metadata=_bounded(1e-9, 0.4999999, "a share above 0 and below 0.5")
+        default=None, metadata=bounded(1e-9, 0.4999999, "a share above 0 and below 0.5")
     )
     clipping_value: float | None = None
 
@@ -182,7 +183,7 @@ class Ignored:
 class SubsetParameters:
     """Which samples a step's statistics are taken from. `stat_subset_size` None: every sample."""
 
-    stat_subset_size: int | None = field(default=None, metadata=_COUNT)
+    stat_subset_size: int | None = field(default=None, metadata=COUNT)
     shuffle_data: bool = False
     seed: int = field(default=0, metadata=_SEED)
 
@@ -209,7 +210,7 @@ class FastBiasParameters(SubsetParameters):
     """
 
     threshold: float | None = field(
-        default=None, metadata=_bounded(1e-9, float("inf"), "a number above 0")
+        default=None, metadata=bounded(1e-9, float("inf"), "a number above 0")
     )
 
 
@@ -242,10 +243,10 @@ class LayerwiseParameters:
     variance, against fitting too few samples too well.
     """
 
-    num_samples_for_tuning: int | None = field(default=None, metadata=_COUNT)
-    tuning_iterations: int = field(default=3, metadata=_COUNT)
+    num_samples_for_tuning: int | None = field(default=None, metadata=COUNT)
+    tuning_iterations: int = field(default=3, metadata=COUNT)
     weight_decay: float = field(
-        default=0.01, metadata=_bounded(0, float("inf"), "a number from 0 up")
+        default=0.01, metadata=bounded(0, float("inf"), "a number from 0 up")
     )
     shuffle_data: bool = False
     seed: int = field(default=0, metadata=_SEED)
@@ -259,7 +260,7 @@ class SmoothParameters(SubsetParameters):
     they can be smoothed, too. In DefaultQuantization only with `model_type: transformer`.
     """
 
-    alpha: float | None = field(default=None, metadata=_bounded(0, 1, "a number from 0 to 1"))
+    alpha: float | None = field(default=None, metadata=bounded(0, 1, "a number from 0 to 1"))
     separate: bool = True
 
 
@@ -276,14 +277,14 @@ class DefaultParameters(MinMaxParameters):
     use_smooth_quant: bool = True
     use_fast_bias: bool = True
     threshold: float | None = field(
-        default=None, metadata=_bounded(1e-9, float("inf"), "a number above 0")
+        default=None, metadata=bounded(1e-9, float("inf"), "a number above 0")
     )
     apply_for_all_nodes: bool = False
     use_layerwise_tuning: bool = False
-    num_samples_for_tuning: int | None = field(default=None, metadata=_COUNT)
-    tuning_iterations: int = field(default=3, metadata=_COUNT)
+    num_samples_for_tuning: int | None = field(default=None, metadata=COUNT)
+    tuning_iterations: int = field(default=3, metadata=COUNT)
     weight_decay: float = field(
-        default=0.01, metadata=_bounded(0, float("inf"), "a number from 0 up")
+        default=0.01, metadata=bounded(0, float("inf"), "a number from 0 up")
     )
     inplace_statistics: bool = True
 

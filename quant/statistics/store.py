@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -35,6 +36,19 @@ class Store(Protocol):
 
     def keep(self, answers: Mapping[Need, Array]) -> None:
         """Takes answers that were not known."""
+
+
+@dataclass(slots=True)
+class MemoryStore:
+    """A store for as long as somebody holds it."""
+
+    answers: dict[Need, Array] = field(default_factory=dict)
+
+    def known(self) -> Mapping[Need, Array]:
+        return self.answers
+
+    def keep(self, answers: Mapping[Need, Array]) -> None:
+        self.answers |= answers
 
 
 def collect_stored(

@@ -1,0 +1,150 @@
+"""Candidates of accuracy control: the base algorithm with operations reverted. Each is made from
+the same statistics, exactly as a user who pastes the operations' names would get it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from quant.control.parameters import ControlParameters, Precision
+from quant.entry import Result, apply, collect, resolve
+from quant.graph import view
+from quant.parameters import LayerRequest
+from quant.placement.tables import descriptor_type
+from quant.plan import QuantPlan, Status
+from quant.runtime import ov
+from quant.scheme import Preset
+from quant.statistics.passes import Progress, Samples
+from quant.statistics.store import Store
+from quant.steps.order import DEFAULT
+from quant.steps.table import Step
+from quant.target import Target
+
+WIDE = 16
+"""Bits of weights that are reverted to int16."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A preset, and the operations that are reverted, sorted by name."""
+
+    preset: Preset
+    int16: tuple[str, ...] = ()
+    fp32: tuple[str, ...] = ()
+
+    def reverting(self, names: frozenset[str], precision: Precision) -> Candidate:
+        """This one with more operations reverted; floating point goes over 16 bits."""
+        if precision is Precision.INT16:
+            return dataclasses.replace(self, int16=tuple(sorted({*self.int16, *names})))
+        floats = {*self.fp32, *names}
+        wide = tuple(name for name in self.int16 if name not in floats)
+        return dataclasses.replace(self, int16=wide, fp32=tuple(sorted(floats)))
+
+    @property
+    def reverted(self) -> tuple[str, ...]:
+        """All operations that are reverted."""
+        return tuple(sorted((*self.int16, *self.fp32)))
+
+    def parameters(self) -> dict[str, Any]:
+        """What to add to the parameters of a step to get the same model; lists go behind those
+        that are there."""
+        found: dict[str, Any] = {}
+        if self.fp32:
+            found["ignored"] = {"scope": list(self.fp32)}
+        if self.int16:
+            found["weights"] = {"layers": [{"names": list(self.int16), "bits": WIDE}]}
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """Makes candidates' models: the model, the steps and which of them is controlled, the data.
+
+    `store`: holds statistics from one candidate to the next, so that only what an earlier one did
+    not need is inferred.
+    """
+
+    model: ov.Model
+    target: Target
+    steps: tuple[Step, ...]
+    position: int
+    parameters: ControlParameters
+    samples: Samples
+    store: Store
+    progress: Progress | None = None
+
+    def plan(self, candidate: Candidate) -> QuantPlan:
+        """The candidate's plan."""
+        base = self.parameters
+        scope = (*base.ignored.scope, *candidate.fp32)
+        layers = base.weights.layers
+        if candidate.int16:
+            layers = (*layers, LayerRequest(names=candidate.int16, bits=WIDE))
+        changed = dataclasses.replace(
+            base,
+            preset=candidate.preset,
+            ignored=dataclasses.replace(base.ignored, scope=scope),
+            weights=dataclasses.replace(base.weights, layers=layers),
+        )
+        steps = list(self.steps)
+        steps[self.position] = Step(use=DEFAULT, parameters=changed)
+        return resolve(self.model, steps, self.target)
+
+    def make(self, candidate: Candidate) -> Result:
+        """The candidate's model."""
+        plan = self.plan(candidate)
+        statistics = collect(plan, self.samples, store=self.store, progress=self.progress)
+        return apply(plan, statistics, self.samples, progress=self.progress)
+
+
+def revertible(plan: QuantPlan, target: Target, precision: Precision) -> tuple[str, ...]:
+    """The quantized operations that can be reverted, in topological order: any to floating point,
+    and to 16 bits those whose narrower weights the target takes at 16 bits, too."""
+    quantized = [each for each in plan.operations if each.status is Status.QUANTIZED]
+    if precision is Precision.FP32:
+        return tuple(each.name for each in quantized)
+    graph = view(plan.model)
+    return tuple(
+        each.name
+        for each in quantized
+        if each.weights is not None
+        and each.weights.bits < WIDE
+        and has_wide_weights(target, descriptor_type(graph, graph.by_name[each.name]))
+    )
+
+
+def has_wide_weights(target: Target, kind: str | None = None) -> bool:
+    """Whether a target takes weights of 16 bits, for a type of operations or for any."""
+    found = target.operations.values() if kind is None else [target.operations[kind]]
+    return any(scheme.bits == WIDE for support in found for scheme in support.weights)
+
+
+def default_precisions(target: Target) -> tuple[Precision, ...]:
+    """What operations are reverted to unless somebody says: never to floating point where the
+    target has 16 bits."""
+    return (Precision.INT16,) if has_wide_weights(target) else (Precision.FP32,)
+
+
+def blocks(plan: QuantPlan, names: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+    """The operations that share ranges of activations with one another, by the first name of each.
+
+    What one of them reads in floating point, none of the others reads as integers.
+    Source: POT 2023.0.2, removal of quantizers.
+    """
+    block = {name: [name] for name in names}
+    for together in _sharing(plan):
+        members = [name for name in together if name in block]
+        merged = sorted({each for name in members for each in block[name]}, key=names.index)
+        block |= dict.fromkeys(merged, merged)
+    return {name: tuple(found) for name, found in block.items() if found[0] == name}
+
+
+def _sharing(plan: QuantPlan) -> list[list[str]]:
+    """For each range, the operations that read a tensor with it."""
+    found: dict[str, list[str]] = {}
+    for step in plan.steps:
+        for each in getattr(step, "activations", ()):
+            found.setdefault(each.group or each.name, []).extend(each.operations)
+    return list(found.values())

@@ -1,0 +1,83 @@
+"""The parameters of AccuracyAwareQuantization, under the seeds' (POT's) names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from quant.parameters import COUNT, DefaultParameters, bounded
+
+_SIZE = bounded(0, float("inf"), "a number from 0 up")
+
+
+class DropType(StrEnum):
+    """Whether a drop counts in the metric's own unit, or as a share of FP32's value."""
+
+    ABSOLUTE = "absolute"
+    RELATIVE = "relative"
+
+
+class Precision(StrEnum):
+    """What operations are reverted to: weights of 16 bits, or floating point."""
+
+    INT16 = "int16"
+    FP32 = "fp32"
+
+
+class Unit(StrEnum):
+    """What is reverted at a time: an operation, or all that read tensors of one range."""
+
+    OPERATION = "operation"
+    BLOCK = "block"
+
+
+class OnMiss(StrEnum):
+    """What becomes of the best model where the limit is missed."""
+
+    KEEP_BEST = "keep_best"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlParameters(DefaultParameters):
+    """What `quantize_with_accuracy_control` takes: all of DefaultQuantization, and the limit.
+
+    Attributes:
+        maximal_drop: the largest drop that is accepted.
+        convert_to_mixed_preset: with the preset performance, mixed is tried before operations are
+            reverted, and kept where it is nearer to the limit.
+        ranking_subset_size: calibration samples that operations are ranked on; None: 32.
+        max_iter_num: the most models that are evaluated after the fully quantized one; None: as
+            many as it takes.
+        budget_minutes: no evaluation begins later than this; None: no such limit.
+        unit: what is reverted at a time.
+        revert_to: in this order; empty: 16 bits where the target has such weights, else floating
+            point.
+        on_miss: what becomes of the best model where the limit is missed.
+    """
+
+    maximal_drop: float = field(default=0.01, metadata=_SIZE)
+    drop_type: DropType = DropType.ABSOLUTE
+    convert_to_mixed_preset: bool = False
+    ranking_subset_size: int | None = field(default=None, metadata=COUNT)
+    max_iter_num: int | None = field(default=None, metadata=COUNT)
+    budget_minutes: float | None = field(default=None, metadata=_SIZE)
+    unit: Unit = Unit.OPERATION
+    revert_to: tuple[Precision, ...] = ()
+    on_miss: OnMiss = OnMiss.KEEP_BEST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccuracyAwareParameters(ControlParameters):
+    """Parameters of the step AccuracyAwareQuantization, which judges by metrics that have names.
+
+    Attributes:
+        metrics: those that the limit holds for; empty: every one.
+        baseline_value: by metric, what drops are measured from in place of FP32's value.
+        annotation_free: no labels are looked at: FP32's own answers are what is right.
+    """
+
+    metrics: tuple[str, ...] = ()
+    baseline_value: Mapping[str, float] = field(default_factory=dict)
+    annotation_free: bool = False

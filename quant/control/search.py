@@ -1,0 +1,181 @@
+"""Which operations to revert, in as few judgements as their ranking allows.
+
+Pure and deterministic: what is judged is a set of names, and nobody asks here what they are.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+Names = frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """Whether a set meets the limit, and by how much it exceeds it (below 0: what is left)."""
+
+    meets: bool
+    excess: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A set that was judged, in the ranking's order."""
+
+    reverted: tuple[str, ...]
+    judgement: Judgement
+
+
+class Stop(StrEnum):
+    """Why a search ended."""
+
+    MINIMAL = "none of the reverted operations can be quantized again within the limit"
+    BUDGET = "the budget is spent"
+    EXHAUSTED = "no more operations can be reverted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a search ended with.
+
+    Attributes:
+        reverted: the smallest set that meets the limit, else the one that exceeds it least; in the
+            ranking's order.
+        trials: every set that was judged, in order.
+        untried: those of the reverted whose return was not judged, where the limit is met.
+    """
+
+    reverted: tuple[str, ...]
+    judgement: Judgement
+    trials: tuple[Trial, ...]
+    untried: tuple[str, ...]
+    stop: Stop
+
+
+def search(
+    ranked: Sequence[str],
+    judge: Callable[[Names], Judgement],
+    *,
+    most: int | None = None,
+    is_spent: Callable[[int], bool] = lambda trials: False,
+) -> Found:
+    """A small set of names that meets the limit, where there is one among the ranking's prefixes.
+
+    First the prefixes of 0, 1, 2, 4, ... names; then, by bisection, the shortest one that meets the
+    limit; then what it does not need is put back, in chunks and at last one by one, the least
+    harmful first, until no single name can be.
+
+    Args:
+        ranked: the most harmful first.
+        most: how many may be reverted at most; None: all.
+        is_spent: told the number of trials, whether there must be no further one. The empty set is
+            always judged.
+    """
+    state = _Search(ranked=tuple(ranked), judge=judge, is_spent=is_spent)
+    try:
+        size = state.shortest_prefix(len(ranked) if most is None else min(most, len(ranked)))
+        if size is None:
+            return state.found(Stop.EXHAUSTED)
+        state.reduce(list(ranked[:size]))
+    except _Spent:
+        return state.found(Stop.BUDGET)
+    return state.found(Stop.MINIMAL)
+
+
+class _Spent(Exception):
+    """No further trial."""
+
+
+@dataclass(slots=True)
+class _Search:
+    """What was judged so far."""
+
+    ranked: tuple[str, ...]
+    judge: Callable[[Names], Judgement]
+    is_spent: Callable[[int], bool]
+    known: dict[Names, Judgement] = field(default_factory=dict)
+
+    def meets(self, names: Sequence[str]) -> bool:
+        """Judges a set unless that is done already; raises `_Spent`."""
+        key = frozenset(names)
+        if key not in self.known:
+            if self.known and self.is_spent(len(self.known)):
+                raise _Spent
+            self.known[key] = self.judge(key)
+        return self.known[key].meets
+
+    def shortest_prefix(self, most: int) -> int | None:
+        """The size of the shortest prefix that bisection finds; None where none meets the limit."""
+        low, high = 0, 1
+        if self.meets(()):
+            return 0
+        while low < most and not self.meets(self.ranked[: min(high, most)]):
+            low, high = min(high, most), 2 * high
+        if low >= most:
+            return None
+        high = min(high, most)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self.meets(self.ranked[:middle]) else (middle, high)
+        return high
+
+    def reduce(self, reverted: list[str]) -> None:
+        """Puts back what is not needed, until every single one is known to be.
+
+        The last one of the shortest prefix is needed, so it is left for the end.
+        """
+        chunks = deque([reverted[:-1]])
+        while chunks:
+            chunk = chunks.popleft()
+            rest = [name for name in reverted if name not in chunk]
+            if not self._contains_failed(rest) and self.meets(rest):
+                reverted = rest
+            elif len(chunk) > 1:
+                middle = len(chunk) // 2
+                chunks += [chunk[middle:], chunk[:middle]]
+        self._reduce_singly(reverted)
+
+    def _contains_failed(self, names: Sequence[str]) -> bool:
+        """Whether a set that holds these names and more has failed, so that they will as well."""
+        return any(not found.meets and frozenset(names) <= key for key, found in self.known.items())
+
+    def _reduce_singly(self, reverted: list[str]) -> None:
+        """The last word: each name by itself, judged with all the others as they are."""
+        queue, needed = deque(reversed(reverted)), 0
+        while needed < len(queue):
+            name = queue.popleft()
+            if self.meets(tuple(queue)):
+                needed = 0
+            else:
+                queue.append(name)
+                needed += 1
+
+    def found(self, stop: Stop) -> Found:
+        best = min(self.known, key=lambda names: _merit(names, self.known[names]))
+        return Found(
+            reverted=self._ordered(best),
+            judgement=self.known[best],
+            trials=tuple(
+                Trial(reverted=self._ordered(names), judgement=judgement)
+                for names, judgement in self.known.items()
+            ),
+            untried=tuple(
+                name
+                for name in self._ordered(best)
+                if self.known[best].meets and best - {name} not in self.known
+            ),
+            stop=stop,
+        )
+
+    def _ordered(self, names: Names) -> tuple[str, ...]:
+        return tuple(name for name in self.ranked if name in names)
+
+
+def _merit(names: Names, judgement: Judgement) -> tuple[bool, float, float]:
+    """What meets the limit first, the smallest of it; else what exceeds it least."""
+    if judgement.meets:
+        return False, len(names), judgement.excess
+    return True, judgement.excess, len(names)

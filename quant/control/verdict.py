@@ -1,0 +1,107 @@
+"""What is said of a candidate: the metrics' values, their drops, and how far from the limit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.control.parameters import DropType
+from quant.errors import EvaluationError
+
+Array = NDArray[np.float64]
+
+Z = 3.29
+"""Standard errors by which a mean over a part of the samples has to miss the limit: one candidate
+in 2000 that would just meet it is given up too early. Source: the 99.95 % quantile of the standard
+normal distribution."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """The largest drop of one metric that is accepted, from `baseline` on."""
+
+    baseline: float
+    maximal_drop: float
+    drop_type: DropType = DropType.ABSOLUTE
+    higher_is_better: bool = True
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.baseline):
+            message = f"the metric of the FP32 model is {self.baseline}, from which nothing drops"
+            raise EvaluationError(message)
+        if self.drop_type is DropType.RELATIVE and self.baseline == 0:
+            message = (
+                "the metric of the FP32 model is 0, which no drop is relative to; use drop_type: "
+                "absolute"
+            )
+            raise EvaluationError(message)
+
+    def drop(self, value: float) -> float:
+        """How much worse a value is, in the drop's own type; infinite where it is no number."""
+        if math.isnan(value):
+            return math.inf
+        drop = self.baseline - value if self.higher_is_better else value - self.baseline
+        return drop / abs(self.baseline) if self.drop_type is DropType.RELATIVE else drop
+
+    def excess(self, value: float) -> float:
+        """By how much the drop exceeds the limit, as a share of the baseline where there is one."""
+        over = self.drop(value) - self.maximal_drop
+        if self.drop_type is DropType.RELATIVE or self.baseline == 0:
+            return over
+        return over / abs(self.baseline)
+
+    def is_missed(self, fp32: Array, quantized: Array, total: int) -> bool:
+        """Whether the values of some of `total` samples show that the mean of all misses the
+        limit: the paired difference does by `Z` standard errors.
+
+        Source: Cochran (1977), Sampling Techniques, 2.6: the finite population's correction.
+        """
+        found = len(fp32)
+        worse = fp32 - quantized if self.higher_is_better else quantized - fp32
+        if found < 2 or not np.isfinite(worse).all():
+            return False
+        scale = abs(self.baseline) if self.drop_type is DropType.RELATIVE else 1.0
+        error = worse.std(ddof=1) * math.sqrt((1 - found / total) / found)
+        return bool(worse.mean() - Z * error > self.maximal_drop * scale)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What was found out about a candidate.
+
+    Attributes:
+        values, drops: by metric, over the samples that were read.
+        excess: by how much the metric that is furthest from its limit exceeds it, as a share of
+            FP32's value; what is left of it where negative.
+        meets: whether every metric keeps its limit, on every sample.
+        samples: how many were read, where that is known; fewer than all where they showed already
+            that the limit is missed.
+    """
+
+    values: Mapping[str, float]
+    drops: Mapping[str, float]
+    excess: float
+    meets: bool
+    samples: int | None = None
+
+
+def verdict(
+    limits: Mapping[str, Limit],
+    values: Mapping[str, float],
+    *,
+    samples: int | None = None,
+    is_whole: bool = True,
+) -> Verdict:
+    """The verdict on the values of metrics; part of the samples never meets a limit."""
+    drops = {name: limit.drop(values[name]) for name, limit in limits.items()}
+    return Verdict(
+        values=dict(values),
+        drops=drops,
+        excess=max(limit.excess(values[name]) for name, limit in limits.items()),
+        meets=is_whole and all(drops[name] <= limits[name].maximal_drop for name in limits),
+        samples=samples,
+    )

@@ -1,0 +1,266 @@
+"""Quantization under a limit of the drop: what is reverted, what is evaluated, how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+import quant
+import runner
+from quant.control.control import ControlResult, Trial
+from quant.control.parameters import Precision
+from quant.errors import DropMissed, EvaluationError, ParameterError, SamplesError
+from quant.plan import Status
+from quant.runtime import ov
+from quant.scheme import Preset
+from quant.target import Target
+from tests.harmful import PLAIN, Array, classes, harmful_net, harmful_samples
+from tests.models import evaluate_all
+
+SAMPLES = harmful_samples()
+
+
+@dataclass
+class Accuracy:
+    """The share of samples with the right class, by samples or not; counts what it reads."""
+
+    labels: Array
+    reads: list[int] = field(default_factory=list)
+
+    def __call__(
+        self, model: ov.CompiledModel, subset: Sequence[int] | None = None
+    ) -> tuple[float, list[float]]:
+        indices = range(len(SAMPLES)) if subset is None else subset
+        self.reads.append(len(indices))
+        right = [float(np.argmax(model([SAMPLES[i]])[0]) == self.labels[i]) for i in indices]
+        return float(np.mean(right)), right
+
+    def whole(self, model: ov.CompiledModel) -> float:
+        """The metric alone."""
+        return self(model)[0]
+
+
+@dataclass
+class Kept:
+    """A journal in memory."""
+
+    held: list[Trial] = field(default_factory=list)
+    added: int = 0
+
+    def trials(self) -> list[Trial]:
+        return list(self.held)
+
+    def add(self, trial: Trial) -> None:
+        self.held.append(trial)
+        self.added += 1
+
+
+def accuracy(model: ov.Model) -> Accuracy:
+    """By labels that FP32 gets right."""
+    return Accuracy(labels=classes(model, SAMPLES))
+
+
+def controlled(
+    model: ov.Model, evaluate: Any = None, target: str = "cpu", **parameters: Any
+) -> ControlResult:
+    return quant.quantize_with_accuracy_control(
+        model,
+        SAMPLES[:32],
+        accuracy(model) if evaluate is None else evaluate,
+        target=runner.load_target(target),
+        **{**PLAIN, "maximal_drop": 0.1, **parameters},
+    )
+
+
+def names(found: ControlResult) -> list[str]:
+    return [each.name for each in found.reverted]
+
+
+def test_nothing_is_reverted_within_the_limit() -> None:
+    found = controlled(harmful_net())
+    assert (found.reached, names(found), len(found.trials)) == (True, [], 1)
+
+
+@pytest.mark.parametrize("layer", [0, 2, 4])
+@pytest.mark.parametrize("unit", ["operation", "block"])
+def test_exactly_the_layer_that_does_the_harm_is_reverted(layer: int, unit: str) -> None:
+    found = controlled(harmful_net(layer), unit=unit)
+    assert (found.reached, names(found), found.untried) == (True, [f"layer{layer}"], ())
+    assert found.verdict.samples == len(SAMPLES)
+
+
+def test_several_layers_are_reverted_and_no_more() -> None:
+    found = controlled(harmful_net(1, 3))
+    assert (found.reached, names(found)) == (True, ["layer1", "layer3"])
+
+
+def test_the_model_is_that_of_a_recipe_with_the_names_pasted(cpu: Target) -> None:
+    model = harmful_net(1, 3)
+    found = controlled(model)
+    pasted = {**PLAIN, **found.candidate.parameters()}
+    again = quant.quantize(model, SAMPLES[:32], target=cpu, **pasted)
+    ours, theirs = (
+        [y[0] for y in evaluate_all(each.model, [[x] for x in SAMPLES])]
+        for each in (found.result, again)
+    )
+    np.testing.assert_array_equal(ours, theirs)
+    assert found.result.operations == again.operations
+
+
+def test_the_model_that_is_handed_in_is_not_changed() -> None:
+    model = harmful_net(2)
+    before = classes(model, SAMPLES).tolist()
+    controlled(model)
+    assert classes(model, SAMPLES).tolist() == before
+
+
+def test_samples_are_inferred_once_for_all_candidates() -> None:
+    model = harmful_net(1, 3)
+    done: list[int] = []
+    controlled(model, progress=done.append)
+    assert done == list(range(1, 33))
+
+
+def test_the_same_again() -> None:
+    first, second = (controlled(harmful_net(1, 3)) for _ in range(2))
+    assert [t.candidate for t in first.trials] == [t.candidate for t in second.trials]
+    assert [t.verdict for t in first.trials] == [t.verdict for t in second.trials]
+
+
+def test_a_plain_function_of_the_model_will_do() -> None:
+    model = harmful_net(2)
+    evaluate = accuracy(model)
+    found = controlled(model, evaluate.whole)
+    assert (found.reached, names(found)) == (True, ["layer2"])
+    assert set(evaluate.reads) == {len(SAMPLES)}
+
+
+def test_a_model_that_misses_by_far_is_given_up_early() -> None:
+    model = harmful_net(2)
+    evaluate = accuracy(model)
+    found = controlled(model, evaluate)
+    first = found.trials[0].verdict
+    assert not first.meets
+    assert first.samples is not None
+    assert first.samples < len(SAMPLES)
+
+
+def test_a_metric_that_is_better_lower() -> None:
+    model = harmful_net(2)
+    right = accuracy(model)
+    found = controlled(model, lambda compiled: 1 - right.whole(compiled), higher_is_better=False)
+    assert (found.reached, names(found)) == (True, ["layer2"])
+
+
+def test_a_relative_drop_is_a_share_of_the_baseline() -> None:
+    model = harmful_net(2)
+    right = accuracy(model)
+    found = controlled(model, lambda compiled: 100 * right.whole(compiled), drop_type="relative")
+    assert (found.reached, names(found)) == (True, ["layer2"])
+
+
+def constant(value: float) -> Callable[[ov.CompiledModel], float]:
+    """FP32 gets 1, and everything after it the value."""
+    answers = iter([1.0])
+    return lambda _: next(answers, value)
+
+
+def test_an_impossible_limit_keeps_the_best_and_says_so() -> None:
+    found = controlled(harmful_net(), constant(0.5))
+    assert not found.reached
+    assert found.reason == "no more operations can be reverted"
+    assert (found.verdict.values, found.verdict.drops) == ({"metric": 0.5}, {"metric": 0.5})
+    assert found.result.fake_quantize_count
+
+
+def test_something_always_stays_quantized() -> None:
+    found = controlled(harmful_net(), constant(0.5))
+    quantized = [
+        each.plan.name
+        for each in controlled(harmful_net()).result.operations
+        if each.plan.status is Status.QUANTIZED
+    ]
+    assert max(len(t.candidate.fp32) for t in found.trials) == len(quantized) - 1
+
+
+def test_a_missed_limit_is_an_error_if_asked() -> None:
+    with pytest.raises(DropMissed, match=r"no more operations .* the drop metric 0\.5"):
+        controlled(harmful_net(), constant(0.5), on_miss="fail")
+
+
+@pytest.mark.parametrize("most", [1, 2, 4])
+def test_no_more_models_than_the_budget_allows(most: int) -> None:
+    found = controlled(harmful_net(1, 3), max_iter_num=most)
+    assert len(found.trials) <= most + 1
+    assert found.reason == "the budget is spent"
+
+
+def test_a_budget_of_no_time_takes_one_evaluation() -> None:
+    found = controlled(harmful_net(2), budget_minutes=0)
+    assert (found.reached, len(found.trials), found.reason) == (False, 1, "the budget is spent")
+
+
+def test_an_interrupted_control_goes_on_where_it_was() -> None:
+    model, kept = harmful_net(1, 3), Kept()
+    whole = controlled(model, journal=kept)
+    half = Kept(held=kept.held[:3])
+    again = controlled(model, journal=half)
+    assert names(again) == names(whole)
+    assert [t.candidate for t in again.trials] == [t.candidate for t in whole.trials]
+    assert half.added == len(whole.trials) - 3
+
+
+def test_mixed_is_tried_before_anything_is_reverted() -> None:
+    found = controlled(harmful_net(2), convert_to_mixed_preset=True)
+    assert [t.candidate.preset for t in found.trials[:2]] == [Preset.PERFORMANCE, Preset.MIXED]
+    assert (found.reached, names(found)) == (True, ["layer2"])
+
+
+@pytest.mark.parametrize("target", ["gna", "gna3"])
+def test_weights_return_to_16_bits_on_gna(target: str) -> None:
+    found = controlled(harmful_net(2), target=target)
+    assert found.reached
+    assert [(each.name, each.precision) for each in found.reverted] == [("layer2", Precision.INT16)]
+    weights = {each.plan.name: each.plan.weights for each in found.result.operations}
+    assert weights["layer2"] is not None
+    assert weights["layer1"] is not None
+    assert (weights["layer1"].bits, weights["layer2"].bits) == (8, 16)
+
+
+def test_floating_point_comes_after_16_bits() -> None:
+    found = controlled(harmful_net(), constant(0.5), "gna3", revert_to=["int16", "fp32"])
+    precisions = [bool(trial.candidate.fp32) for trial in found.trials]
+    assert precisions == sorted(precisions)
+    assert any(precisions)
+
+
+def test_what_is_no_metric_is_refused() -> None:
+    with pytest.raises(EvaluationError, match="evaluate returned str; expected a number"):
+        controlled(harmful_net(), lambda _: "good")
+
+
+def test_nothing_is_relative_to_zero() -> None:
+    with pytest.raises(EvaluationError, match="is 0, which no drop is relative to"):
+        controlled(harmful_net(), lambda _: 0.0, drop_type="relative")
+
+
+def test_values_of_too_few_samples_are_refused() -> None:
+    def evaluate(_: ov.CompiledModel, subset: Sequence[int] | None = None) -> Any:
+        return 1.0, [1.0] * (4 if subset is None else 3)
+
+    with pytest.raises(EvaluationError, match="asked for 4 samples and returned values for 3"):
+        controlled(harmful_net(), evaluate)
+
+
+def test_iterators_are_refused(cpu: Target) -> None:
+    with pytest.raises(SamplesError, match="accuracy control reads the samples again"):
+        quant.quantize_with_accuracy_control(harmful_net(), iter(SAMPLES), constant(1), target=cpu)
+
+
+def test_parameters_are_checked() -> None:
+    with pytest.raises(ParameterError, match="maximal_drop: found -1"):
+        controlled(harmful_net(), maximal_drop=-1)

@@ -1,0 +1,121 @@
+"""The search over sets of names: few judgements, minimal sets, an honest end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quant.control.search import Judgement, Names, Stop, search
+
+NAMES = tuple("abcdefghijklmnop")
+Judge = Callable[[Names], Judgement]
+
+
+def needing(*needed: str) -> Judge:
+    """A judge that is content where all of these are reverted."""
+
+    def judge(reverted: Names) -> Judgement:
+        missing = len(set(needed) - reverted)
+        return Judgement(meets=not missing, excess=missing)
+
+    return judge
+
+
+def additive(harm: Mapping[str, float], limit: float) -> Judge:
+    """A judge that sums up the harm of all that is not reverted."""
+
+    def judge(reverted: Names) -> Judgement:
+        excess = math.fsum(value for name, value in harm.items() if name not in reverted) - limit
+        return Judgement(meets=excess <= 0, excess=excess)
+
+    return judge
+
+
+def never(reverted: Names) -> Judgement:
+    """Discontent, the least with three reverted."""
+    return Judgement(meets=False, excess=1 + abs(3 - len(reverted)))
+
+
+def test_nothing_is_reverted_where_nothing_has_to_be() -> None:
+    found = search(NAMES, needing())
+    assert (found.reverted, len(found.trials), found.stop) == ((), 1, Stop.MINIMAL)
+
+
+def test_the_first_of_the_ranking_costs_two_trials() -> None:
+    found = search(NAMES, needing("a"))
+    assert (found.reverted, len(found.trials), found.untried) == (("a",), 2, ())
+
+
+@pytest.mark.parametrize(
+    ("needed", "trials"), [("c", 6), ("ab", 4), ("abcde", 14), ("p", 10), ("ap", 15)]
+)
+def test_a_needed_set_is_found_whatever_its_ranks(needed: str, trials: int) -> None:
+    found = search(NAMES, needing(*needed))
+    assert found.reverted == tuple(needed)
+    assert len(found.trials) <= trials
+
+
+def test_no_set_is_judged_twice() -> None:
+    asked: list[Names] = []
+
+    def judge(reverted: Names) -> Judgement:
+        asked.append(reverted)
+        return needing("b", "e", "k")(reverted)
+
+    found = search(NAMES, judge)
+    assert len(asked) == len(set(asked)) == len(found.trials)
+
+
+def test_a_miss_keeps_the_least_excess() -> None:
+    found = search(NAMES, never)
+    assert (found.judgement.meets, found.stop) == (False, Stop.EXHAUSTED)
+    assert found.judgement.excess == min(each.judgement.excess for each in found.trials)
+
+
+def test_no_more_than_the_most_are_reverted() -> None:
+    found = search(NAMES, needing(*NAMES), most=len(NAMES) - 1)
+    assert found.stop is Stop.EXHAUSTED
+    assert max(len(each.reverted) for each in found.trials) == len(NAMES) - 1
+
+
+@pytest.mark.parametrize("budget", range(1, 12))
+def test_a_spent_budget_says_what_was_not_tried(budget: int) -> None:
+    found = search(NAMES, needing("b", "c"), is_spent=lambda trials: trials >= budget)
+    judged = {frozenset(each.reverted) for each in found.trials}
+    assert len(found.trials) <= budget
+    untried = [n for n in found.reverted if frozenset(found.reverted) - {n} not in judged]
+    assert list(found.untried) == (untried if found.judgement.meets else [])
+
+
+harms = st.dictionaries(st.sampled_from(NAMES), st.floats(0, 1), min_size=1)
+
+
+@given(harms, st.floats(0, 4))
+def test_what_is_found_is_minimal(harm: Mapping[str, float], limit: float) -> None:
+    ranked = sorted(harm, key=lambda name: (-harm[name], name))
+    judge = additive(harm, limit)
+    found = search(ranked, judge)
+    whole = frozenset(found.reverted)
+    assert found.judgement.meets
+    assert (found.stop, found.untried) == (Stop.MINIMAL, ())
+    assert not any(judge(whole - {name}).meets for name in whole)
+
+
+@given(st.data(), st.integers(0, 10), st.integers(1, 60))
+def test_any_judge_ends_with_a_set_that_it_judged(data: st.DataObject, n: int, budget: int) -> None:
+    verdicts: dict[Names, Judgement] = {}
+
+    def judge(reverted: Names) -> Judgement:
+        excess = data.draw(st.floats(-1, 1))
+        verdicts[reverted] = Judgement(meets=excess <= 0, excess=excess)
+        return verdicts[reverted]
+
+    found = search(NAMES[:n], judge, is_spent=lambda trials: trials >= budget)
+    assert verdicts[frozenset(found.reverted)] == found.judgement
+    assert found.judgement.meets == any(each.meets for each in verdicts.values())
+    if not found.judgement.meets:
+        assert found.judgement.excess == min(each.excess for each in verdicts.values())
