@@ -32,7 +32,7 @@ from quant.statistics.need import Need, Statistics
 from quant.statistics.passes import Progress, Samples, is_one_shot
 from quant.statistics.store import Store, collect_stored
 from quant.steps import min_max, smooth
-from quant.steps.order import DEFAULT, MIN_MAX, SMOOTH
+from quant.steps.order import COMPOSITES, DEFAULT, MIN_MAX, SMOOTH
 from quant.steps.table import STEPS, Inferring, OnStatistics, Step, expand
 from quant.target import Target
 from quant.work import Work
@@ -137,7 +137,9 @@ def resolve(model: ov.Model, steps: Sequence[Step], target: Target) -> QuantPlan
         graph, quantizing.parameters, target, quantizing.index, smoothed
     )
     planned = [(step, STEPS[step.use].plan(graph, step.parameters, found)) for step in simple]
-    planned = [each for each in planned if steps[each[0].index].use != DEFAULT or _acts(each[1])]
+    planned = [
+        each for each in planned if steps[each[0].index].use not in COMPOSITES or _acts(each[1])
+    ]
     return QuantPlan(
         target=target.name,
         step_names=tuple(step.use for step, _ in planned),

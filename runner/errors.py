@@ -9,6 +9,7 @@
     │   ├── MissingExtra          an optional package
     │   ├── MissingDevice         an inference device
     │   └── MissingRoot           a named root of paths
+    ├── LimitMissed            1  accuracy control missed its limit, with `on_miss: fail`
     └── RunError               3  a run crashed
         ├── ModelError            the model can't be read, compiled or executed
         └── DataError             a dataset, or one sample of it, can't be used
@@ -131,6 +132,12 @@ class MissingDevice(_MissingThere):
 
 class MissingRoot(_MissingThere):
     """A path uses a named root that is not set."""
+
+
+class LimitMissed(RunnerError):
+    """Accuracy control did not reach its limit, and the recipe wants that to be an error."""
+
+    exit_code = 1
 
 
 class RunError(RunnerError):

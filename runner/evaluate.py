@@ -8,16 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from quant.runtime import ov
+from runner.answers import CHUNK, answer
 from runner.data.open import Selection
 from runner.data.sample import Sample
-from runner.errors import DataError
 from runner.inference import Inference
 from runner.metrics.metric import Metric, Outputs, Packed
 from runner.model_interface import output_names
 from runner.progress import Progress, silent
-
-CHUNK = 16
-"""Samples whose outputs are held at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,16 +129,11 @@ def _answers(
     metric: Metric, pair: _Pair, kept: Packed | None, dataset: Selection
 ) -> tuple[Any, Any]:
     """The answers of FP32, as they were kept or from its outputs, and of the quantized model."""
-    try:
-        after = metric.answer(pair.quantized, pair.sample)
-        if pair.fp32 is None:
-            assert kept is not None
-            return metric.unpack(kept), after
-        return metric.answer(pair.fp32, pair.sample), after
-    except DataError as error:
-        if error.path is not None:
-            raise
-        raise DataError(error.message, dataset.records.path) from error
+    after = answer(metric, pair.quantized, pair.sample, dataset)
+    if pair.fp32 is None:
+        assert kept is not None
+        return metric.unpack(kept), after
+    return answer(metric, pair.fp32, pair.sample, dataset), after
 
 
 def _keep(baseline: Baseline, packed: Mapping[str, Sequence[Packed | None]]) -> None:

@@ -12,17 +12,22 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
+from quant.control.candidate import default_precisions
+from quant.control.parameters import AccuracyAwareParameters
 from quant.entry import inferring, resolve
 from quant.errors import LoadError, ParameterError
 from quant.isa import DETECT, saturates
 from quant.load import load_model
+from quant.parameters import read_parameters
 from quant.plan import QuantPlan
 from quant.runtime import ov
+from quant.steps.order import ACCURACY_AWARE
 from quant.steps.table import Step
 from quant.target import Target
 from runner.data.open import Selection
 from runner.errors import Problem, RecipeError
 from runner.foreign_errors import located, mapped_errors
+from runner.metrics.agreement import NAME as AGREEMENT
 from runner.model_digest import expect_digest, model_digest
 from runner.recipe.recipe import BenchmarkSource, MetricSource, Recipe
 from runner.requirements import ALL, Parts, check_requirements, choose_device
@@ -64,6 +69,26 @@ class CheckPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ControlPlan:
+    """What AccuracyAwareQuantization will look for; `metrics`: those that the limit holds for.
+
+    The quantization that is planned is that with nothing reverted.
+    """
+
+    metrics: tuple[str, ...]
+    maximal_drop: float
+    drop_type: str
+    revert_to: tuple[str, ...]
+    unit: str
+    convert_to_mixed_preset: bool = False
+    baseline_value: Mapping[str, float] = field(default_factory=dict)
+    ranking_subset_size: int | None = None
+    max_iter_num: int | None = None
+    budget_minutes: float | None = None
+    on_miss: str = "keep_best"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a run will do.
 
@@ -74,6 +99,7 @@ class Plan:
         inputs: the static shapes that the recipe gives.
         datasets, metrics: by role and by name.
         benchmark: None also where speed is not measured for this target.
+        control: None where no step controls the accuracy.
         notes: what a user should know beforehand.
     """
 
@@ -88,6 +114,7 @@ class Plan:
     metrics: Mapping[str, MetricPlan]
     benchmark: BenchmarkSource | None
     checks: tuple[CheckPlan, ...]
+    control: ControlPlan | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -117,6 +144,7 @@ def make_plan(recipe: Recipe, *, parts: Parts = ALL) -> Plan:
         metrics=_metrics(recipe, datasets) if parts.evaluate else {},
         benchmark=recipe.benchmark if parts.benchmark and not device.emulated else None,
         checks=_checks(recipe),
+        control=_control(recipe, target),
     )
     return dataclasses.replace(plan, notes=tuple(_notes(plan, target)))
 
@@ -227,6 +255,32 @@ def _checks(recipe: Recipe) -> tuple[CheckPlan, ...]:
     return tuple(CheckPlan(**{n: getattr(each, n) for n in names}) for each in recipe.expect)
 
 
+def _control(recipe: Recipe, target: Target) -> ControlPlan | None:
+    position = controlled_step(recipe)
+    if position is None:
+        return None
+    given = read_parameters(AccuracyAwareParameters, recipe.steps[position].parameters, position)
+    names = given.metrics or tuple(source.name for source in recipe.metrics)
+    return ControlPlan(
+        metrics=(AGREEMENT,) if given.annotation_free else names,
+        maximal_drop=given.maximal_drop,
+        drop_type=given.drop_type.value,
+        revert_to=tuple(each.value for each in given.revert_to or default_precisions(target)),
+        unit=given.unit.value,
+        convert_to_mixed_preset=given.convert_to_mixed_preset,
+        baseline_value=given.baseline_value,
+        ranking_subset_size=given.ranking_subset_size,
+        max_iter_num=given.max_iter_num,
+        budget_minutes=given.budget_minutes,
+        on_miss=given.on_miss.value,
+    )
+
+
+def controlled_step(recipe: Recipe) -> int | None:
+    """The position of the step AccuracyAwareQuantization, where there is one."""
+    return next((i for i, s in enumerate(recipe.steps) if s.use == ACCURACY_AWARE), None)
+
+
 def _subset_sizes(plan: Plan) -> list[int | None]:
     """Of the steps that live on the calibration pass."""
     again = inferring(plan.quantization)
@@ -249,8 +303,19 @@ def _notes(plan: Plan, target: Target) -> Iterator[str]:
     found = calibration_count(plan)
     if largest > found:
         yield f"stat_subset_size is {largest}, but there are only {found} samples"
+    if plan.control is not None:
+        yield _control_note(plan.control)
     if plan.emulated:
         yield (
             f"the target {plan.target!r} is emulated on {plan.device}: accuracy only, "
             "its speed is not measured"
         )
+
+
+def _control_note(control: ControlPlan) -> str:
+    wanted = " and ".join(control.metrics)
+    return (
+        f"the plan is that with nothing reverted: {control.unit}s return to "
+        f"{', then '.join(control.revert_to)} until the {control.drop_type} drop of {wanted} is at "
+        f"most {control.maximal_drop:g}"
+    )

@@ -7,8 +7,8 @@ from collections.abc import Callable
 Progress = Callable[[str, int, int | None], None]
 """Called with a phase, how much of it is done, and of how much (None: not countable).
 
-It may be called from several threads. Phases: load, calibrate, quantize, diagnose, evaluate,
-benchmark, write.
+It may be called from several threads. Phases: load, calibrate, quantize, control, diagnose,
+evaluate, benchmark, write.
 """
 
 

@@ -9,14 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from quant.control.control import ControlResult
 from quant.diagnosis.diagnose import Diagnosis, diagnose
 from quant.entry import Result, apply, collect
 from quant.plan import Status
 from quant.runtime import ov
 from runner.benchmark import benchmark
 from runner.cache.cache import Cache
-from runner.cache.kept import Kept, open_kept
+from runner.cache.kept import Kept, open_kept, remembered
 from runner.cache.use import CacheState, CacheUse
+from runner.control import control_checks, run_control
 from runner.data.open import Selection
 from runner.data.sample import Array
 from runner.evaluate import Evaluation, evaluate
@@ -38,6 +40,7 @@ class Run:
 
     plan: Plan
     result: Result
+    control: ControlResult | None
     diagnosis: Diagnosis | None
     evaluation: Evaluation | None
     metrics: Mapping[str, MetricValue]
@@ -85,7 +88,9 @@ def run(
     datasets = open_datasets(recipe, plan.quantization.model)
     with _timed(timings, "cache_s"):
         kept = open_kept(cache, plan, recipe, datasets)
-    result = _quantize(plan, datasets, kept, timings, progress)
+        if plan.control is not None:
+            kept = remembered(kept)
+    result, control = _quantize(plan, recipe, datasets, kept, timings, progress)
     size = _save(plan, result, folder / f"{recipe.name}.xml")
     diagnosis = _diagnose(result, datasets, timings, progress)
     evaluation = _evaluate(plan, recipe, result, datasets, kept, progress)
@@ -102,12 +107,13 @@ def run(
     return Run(
         plan=plan,
         result=result,
+        control=control,
         diagnosis=diagnosis,
         evaluation=evaluation,
         metrics=metrics,
         performance=performance,
         size=size,
-        checks=check_all(recipe.expect, measures),
+        checks=(*control_checks(plan, recipe, control), *check_all(recipe.expect, measures)),
         timings=timings,
         cache=kept.use,
     )
@@ -126,8 +132,13 @@ def _timed(timings: dict[str, float], phase: str) -> Iterator[None]:
 
 
 def _quantize(
-    plan: Plan, datasets: Datasets, kept: Kept, timings: dict[str, float], progress: Progress
-) -> Result:
+    plan: Plan,
+    recipe: Recipe,
+    datasets: Datasets,
+    kept: Kept,
+    timings: dict[str, float],
+    progress: Progress,
+) -> tuple[Result, ControlResult | None]:
     data = datasets.get("calibration")
     samples: Iterable[list[Array]] = () if data is None else Calibration(dataset=data)
     total = calibration_count(plan)
@@ -144,8 +155,12 @@ def _quantize(
             progress=lambda done: progress("calibrate", done, total),
         )
     progress("quantize", 0, None)
-    with _timed(timings, "quantize_s"), mapped_errors("quantize the model"):
-        return apply(plan.quantization, statistics, samples)
+    with _timed(timings, "quantize_s"):
+        if plan.control is not None:
+            controlled = run_control(plan, recipe, datasets, samples, kept, progress)
+            return controlled.result, controlled
+        with mapped_errors("quantize the model"):
+            return apply(plan.quantization, statistics, samples), None
 
 
 def _diagnose(

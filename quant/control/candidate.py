@@ -48,9 +48,9 @@ class Candidate:
         return tuple(sorted((*self.int16, *self.fp32)))
 
     def parameters(self) -> dict[str, Any]:
-        """What to add to the parameters of a step to get the same model; lists go behind those
-        that are there."""
-        found: dict[str, Any] = {}
+        """The parameters that give DefaultQuantization the same model; lists go behind those that
+        are there."""
+        found: dict[str, Any] = {"preset": self.preset.value}
         if self.fp32:
             found["ignored"] = {"scope": list(self.fp32)}
         if self.int16:

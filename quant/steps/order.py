@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 DEFAULT = "DefaultQuantization"
+ACCURACY_AWARE = "AccuracyAwareQuantization"
 ALIGN = "ActivationChannelAlignment"
 SMOOTH = "SmoothQuant"
 MIN_MAX = "MinMaxQuantization"
@@ -19,25 +20,32 @@ TUNING = "LayerwiseTuning"
 ORDER = (ALIGN, SMOOTH, MIN_MAX, FAST_BIAS, BIAS, OVERFLOW, TUNING)
 """Every step that is no composite, in the order in which they work on each other's results."""
 
-_QUANTIZING = (MIN_MAX, DEFAULT)
-_RANKS = {**{name: rank for rank, name in enumerate(ORDER)}, DEFAULT: ORDER.index(MIN_MAX)}
+COMPOSITES = (DEFAULT, ACCURACY_AWARE)
+"""Those that are made of others; the second one as often as the limit takes."""
+
+_QUANTIZING = (MIN_MAX, *COMPOSITES)
+_RANKS = {
+    **{name: rank for rank, name in enumerate(ORDER)},
+    **dict.fromkeys(COMPOSITES, ORDER.index(MIN_MAX)),
+}
 
 
 _PARTS = {
-    ALIGN: f"{ALIGN} works before quantization, as a part of {DEFAULT}; remove this step",
-    SMOOTH: f"{SMOOTH} works before quantization, as a part of {DEFAULT}; remove this step",
-    FAST_BIAS: f"{DEFAULT} corrects biases already; remove this step",
-    BIAS: f"{DEFAULT} corrects biases already; remove this step, and give that one "
+    ALIGN: "{use} works before quantization, as a part of {whole}; remove this step",
+    SMOOTH: "{use} works before quantization, as a part of {whole}; remove this step",
+    FAST_BIAS: "{whole} corrects biases already; remove this step",
+    BIAS: "{whole} corrects biases already; remove this step, and give that one "
     "`use_fast_bias: false`, which makes it BiasCorrection",
-    OVERFLOW: f"{DEFAULT} corrects overflows already; remove this step",
+    OVERFLOW: "{whole} corrects overflows already; remove this step",
 }
-"""What to do with parts of DefaultQuantization behind it, whatever its parameters."""
+"""What to do with parts of composite steps behind them, whatever their parameters."""
 
 
 def order_fault(use: str, *, before: Sequence[str], after: Sequence[str]) -> str:
     """What is wrong with a step's place among the steps before and after it; empty if nothing."""
-    if use in _PARTS and DEFAULT in before:
-        return _PARTS[use]
+    whole = next((each for each in before if each in COMPOSITES), None)
+    if use in _PARTS and whole is not None:
+        return _PARTS[use].format(use=use, whole=whole)
     rank, quantization = _RANKS[use], _RANKS[MIN_MAX]
     if rank > quantization and not set(before) & set(_QUANTIZING):
         return f"{use} needs a quantized model; put {_quantizing()} before it"
@@ -52,4 +60,4 @@ def order_fault(use: str, *, before: Sequence[str], after: Sequence[str]) -> str
 
 
 def _quantizing() -> str:
-    return " or ".join(repr(name) for name in sorted(_QUANTIZING))
+    return " or ".join(repr(name) for name in (DEFAULT, MIN_MAX))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from quant.control.parameters import AccuracyAwareParameters
 from quant.errors import ParameterError, ParameterProblem
 from quant.graph import Graph
 from quant.inference import Inference
@@ -34,8 +35,10 @@ from quant.steps import (
     smooth,
 )
 from quant.steps.order import (
+    ACCURACY_AWARE,
     ALIGN,
     BIAS,
+    COMPOSITES,
     DEFAULT,
     FAST_BIAS,
     MIN_MAX,
@@ -103,6 +106,7 @@ STEPS: Mapping[str, OnStatistics | Inferring] = {
 
 PARAMETERS: Mapping[str, type] = {
     DEFAULT: DefaultParameters,
+    ACCURACY_AWARE: AccuracyAwareParameters,
     **{name: kind.parameters for name, kind in STEPS.items()},
 }
 """Every step and its parameters."""
@@ -117,8 +121,8 @@ PARTS: Mapping[str, Callable[[DefaultParameters], bool]] = {
     OVERFLOW: lambda _: True,
     TUNING: lambda whole: whole.use_layerwise_tuning,
 }
-"""The parts of DefaultQuantization, in order, and when each is there; OverflowCorrection only where
-it finds weights of more than 8 bits."""
+"""The parts of DefaultQuantization and AccuracyAwareQuantization, in order, and when each is there;
+OverflowCorrection only where it finds weights of more than 8 bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +167,7 @@ def _expand(index: int, step: Step) -> list[SimpleStep]:
         message = f"unknown step {step.use!r}; expected one of {', '.join(map(repr, PARAMETERS))}"
         raise ParameterError([ParameterProblem(index, (), message)])
     parameters: Any = read_parameters(PARAMETERS[step.use], step.parameters, index)
-    if step.use != DEFAULT:
+    if step.use not in COMPOSITES:
         return [SimpleStep(index=index, use=step.use, parameters=parameters)]
     return [
         SimpleStep(index=index, use=use, parameters=_part(use, parameters))
@@ -197,8 +201,9 @@ def _check_order(steps: list[SimpleStep], asked: tuple[Step, ...]) -> None:
     for position, step in enumerate(steps):
         if step.use in names[:position]:
             first = steps[names.index(step.use)]
-            is_part = DEFAULT in (uses[first.index], uses[step.index])
-            part = f", as a part of {DEFAULT}" if is_part else ""
+            owners = (uses[first.index], uses[step.index])
+            owner = next((each for each in owners if each in COMPOSITES), None)
+            part = f", as a part of {owner}" if owner is not None else ""
             fault = f"{step.use} is there already{part}; remove one of them"
             raise ParameterError([ParameterProblem(step.index, (), fault)])
     for position, step in enumerate(steps):

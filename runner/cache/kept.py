@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from quant.entry import needs_of
-from runner.cache.baseline import KeptBaseline, open_baseline
+from quant.statistics.need import Need
+from quant.statistics.store import MemoryStore, Store
+from runner.cache.baseline import open_baseline
 from runner.cache.cache import Cache
 from runner.cache.keys import Keys
-from runner.cache.statistics import KeptStatistics, open_statistics
+from runner.cache.statistics import open_statistics
 from runner.cache.use import CacheUse
 from runner.data.open import Selection
+from runner.data.sample import Array
+from runner.evaluate import Baseline
+from runner.metrics.metric import Packed
 from runner.plan import Plan
 from runner.recipe.recipe import Recipe
 
@@ -23,8 +28,8 @@ class Kept:
     `use`: how much of what the plan needs was there when this was opened.
     """
 
-    statistics: KeptStatistics | None = None
-    baseline: KeptBaseline | None = None
+    statistics: Store | None = None
+    baseline: Baseline | None = None
     use: CacheUse = field(default_factory=CacheUse)
 
 
@@ -49,3 +54,39 @@ def open_kept(
         baseline = open_baseline(cache, names)
         use = replace(use, baseline=baseline.state)
     return Kept(statistics=statistics, baseline=baseline, use=use)
+
+
+def remembered(kept: Kept) -> Kept:
+    """The same, and what a run learns is held until its end, with or without a cache."""
+    statistics, baseline = kept.statistics, kept.baseline
+    known = {} if statistics is None else dict(statistics.known())
+    answers = {} if baseline is None else dict(baseline.known())
+    return replace(
+        kept,
+        statistics=_RememberedStatistics(answers=known, below=statistics),
+        baseline=_RememberedBaseline(answers=answers, below=baseline),
+    )
+
+
+@dataclass(slots=True)
+class _RememberedStatistics(MemoryStore):
+    below: Store | None = None
+
+    def keep(self, answers: Mapping[Need, Array]) -> None:
+        self.answers |= answers
+        if self.below is not None:
+            self.below.keep(answers)
+
+
+@dataclass(slots=True)
+class _RememberedBaseline:
+    answers: dict[str, Sequence[Packed]]
+    below: Baseline | None
+
+    def known(self) -> Mapping[str, Sequence[Packed]]:
+        return dict(self.answers)
+
+    def keep(self, name: str, answers: Sequence[Packed]) -> None:
+        self.answers[name] = answers
+        if self.below is not None:
+            self.below.keep(name, answers)

@@ -14,6 +14,8 @@ from runner.metrics.interval import Interval, drop_interval_of_means
 from runner.metrics.metric import Outputs, Packed
 from runner.metrics.outputs import choose_output, is_class_scores
 
+NAME = "agreement"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Power:

@@ -10,6 +10,9 @@ from typing import Any
 
 from runner.report.report import SCHEMA, Report
 
+OPTIONAL = ("performance", "control")
+"""Parts that are left out where they were not asked for."""
+
 
 def report_to_json(report: Report) -> str:
     """The text of report.json."""
@@ -20,7 +23,7 @@ def report_content(report: Report) -> dict[str, Any]:
     """The report as plain JSON data; what was not measured is left out."""
     content = asdict(report)
     timings = {key: value for key, value in content["timings"].items() if value is not None}
-    kept = {key: value for key, value in content.items() if key != "performance" or value}
+    kept = {key: value for key, value in content.items() if key not in OPTIONAL or value}
     plain: dict[str, Any] = _plain({**kept, "timings": timings})
     return {"schema": SCHEMA, "verdict": report.verdict, **plain}
 

@@ -6,8 +6,13 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
+from ruamel.yaml import YAML
+
+from quant.control.control import ControlResult
 from quant.diagnosis.diagnose import LayerDiagnosis
 from quant.entry import OperationResult
 from quant.plan import Status as Fate
@@ -15,6 +20,8 @@ from runner import plan_json
 from runner.environment import describe
 from runner.recipe.recipe import Recipe
 from runner.report.report import (
+    Control,
+    ControlTrial,
     KeptOperation,
     Layer,
     OutputNoise,
@@ -52,6 +59,7 @@ def make_report(
         timings=Timings(**run.timings, **seconds),
         artifacts=artifacts,
         cache=run.cache,
+        control=None if run.control is None else _control(run.control),
         notes=tuple(dict.fromkeys((*plan.notes, *result.warnings, *notes))),
     )
 
@@ -82,12 +90,44 @@ def _quantization(run: Run) -> Quantization:
         fake_quantize=result.fake_quantize_count,
         samples=result.sample_count,
         policies=result.outcomes,
+        reverted=() if run.control is None else tuple(each.name for each in run.control.reverted),
         not_quantized=tuple(
             KeptOperation(name=each.plan.name, type=each.plan.type, reason=each.plan.reason)
             for each in result.operations
             if _is(each, Fate.FLOAT)
         ),
     )
+
+
+def _control(found: ControlResult) -> Control:
+    return Control(
+        reached=found.reached,
+        reason=found.reason,
+        untried=found.untried,
+        parameters=_yaml(found.candidate.parameters()),
+        trials=tuple(
+            ControlTrial(
+                preset=each.candidate.preset.value,
+                int16=each.candidate.int16,
+                fp32=each.candidate.fp32,
+                values={name: _finite(value) for name, value in each.verdict.values.items()},
+                drops={name: _finite(value) for name, value in each.verdict.drops.items()},
+                meets=each.verdict.meets,
+                samples=each.verdict.samples,
+                seconds=each.seconds,
+            )
+            for each in found.trials
+        ),
+    )
+
+
+def _yaml(parameters: Mapping[str, Any]) -> str:
+    """Parameters as they stand in a recipe, lists a line per item."""
+    stream = StringIO()
+    writer = YAML()
+    writer.width = 4096  # names are never cut
+    writer.dump(parameters, stream)
+    return stream.getvalue()
 
 
 def _is(operation: OperationResult, fate: Fate) -> bool:

@@ -153,6 +153,42 @@ class OutputNoise:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlTrial:
+    """A model that accuracy control evaluated.
+
+    Attributes:
+        int16, fp32: the operations that it had reverted.
+        values, drops: by metric, over `samples`; of a model that misses the limit by far these are
+            not all.
+    """
+
+    preset: str
+    int16: tuple[str, ...]
+    fp32: tuple[str, ...]
+    values: Mapping[str, float | None]
+    drops: Mapping[str, float | None]
+    meets: bool
+    samples: int | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """How accuracy control ended.
+
+    Attributes:
+        untried: reverted operations that may be unnecessary: the budget ended before.
+        parameters: YAML that makes DefaultQuantization do the same.
+    """
+
+    reached: bool
+    reason: str
+    untried: tuple[str, ...]
+    parameters: str
+    trials: tuple[ControlTrial, ...]
+
+
 class Status(StrEnum):
     """The outcome of a check."""
 
@@ -212,6 +248,7 @@ class Report:
     timings: Timings
     artifacts: Mapping[str, str]
     cache: CacheUse = field(default_factory=CacheUse)
+    control: Control | None = None
     notes: tuple[str, ...] = ()
 
     @property

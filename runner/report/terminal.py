@@ -35,6 +35,7 @@ def print_report(report: Report, console: Console) -> None:
         f"operations: {counts.quantized} quantized, {counts.passthrough} passed through, "
         f"{counts.fused} fused, {len(counts.not_quantized)} kept in floating point"
     )
+    _print_control(report, console)
     _print_noise(report, console)
     console.print(f"cache: {report.cache}")
     if report.checks:
@@ -61,6 +62,25 @@ def _print_noise(report: Report, console: Console) -> None:
         return
     worst = (f"{each.name} {each.sqnr_db:.1f} dB" for each in report.worst_layers[:WORST])
     console.print(f"signal to noise: output {', '.join(outputs)}; lowest: {', '.join(worst)}")
+
+
+def _print_control(report: Report, console: Console) -> None:
+    """What accuracy control reverted, as parameters to paste."""
+    control = report.control
+    if control is None:
+        return
+    outcome = "reached" if control.reached else "missed"
+    reverted = report.quantization.reverted
+    console.print(
+        f"accuracy control: {outcome} with {len(reverted)} operations reverted, "
+        f"{len(control.trials)} models evaluated: {control.reason}"
+    )
+    if control.untried:
+        console.print(f"not tried to be quantized again: {', '.join(control.untried)}")
+    if reverted:
+        console.print("the same with DefaultQuantization:")
+        for line in control.parameters.splitlines():
+            console.print(f"  {line}", markup=False, soft_wrap=True)
 
 
 def _emulated(report: Report) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from runner.document.check import Checked
 from runner.errors import Problem
-from runner.recipe.rules import datasets, evaluate, expect, parameters, steps, targets
+from runner.recipe.rules import control, datasets, evaluate, expect, parameters, steps, targets
 
 Rule = Callable[[Checked], Iterator[Problem]]
 
@@ -37,6 +37,8 @@ WHOLE: tuple[Rule, ...] = (
     datasets.unused,
     evaluate.validation,
     evaluate.labels,
+    control.evaluated,
+    control.metrics,
     expect.metrics,
     expect.benchmark,
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from quant.parameters import part_faults, range_faults
-from quant.steps.order import DEFAULT
+from quant.steps.order import COMPOSITES
 from runner.document.check import Checked
 from runner.document.document import KeyPath, locate
 from runner.errors import Problem
@@ -55,9 +55,9 @@ def estimators(checked: Checked) -> Iterator[Problem]:
 
 
 def parts(checked: Checked) -> Iterator[Problem]:
-    """Parameters of parts of DefaultQuantization that are not on."""
+    """Parameters of parts of composite steps that are not on."""
     for i, step in enumerate(checked.value.get("steps", ())):
-        if step.get("use") == DEFAULT:
+        if step.get("use") in COMPOSITES:
             for keys, fault in part_faults(step.get("with", {})):
                 yield Problem(locate(checked.document, ("steps", i, "with", *keys)), fault)
 

@@ -11,6 +11,7 @@ from runner.recipe.schemas.estimators import ACTIVATIONS, WEIGHTS
 from runner.recipe.schemas.values import (
     COUNT,
     NAME,
+    NUMBER,
     POSITIVE,
     SCALAR,
     SEED,
@@ -29,25 +30,14 @@ ADVICE = {
     "weights_range_estimator_params": "write weights: {range_estimator: {...}}",
     **dict.fromkeys(("bits", "mode", "granularity", "level_low", "level_high"), SCHEME_ADVICE),
     "advanced_parameters": "write each of them beside `preset`, by its name here",
+    "base_algorithm": "it is DefaultQuantization, whose parameters stand beside the limit",
+    "use_prev_if_drop_increase": "leave it out: the search never goes on from a worse model",
+    "exec_log_dir": "leave it out: every trial stands in the report",
     **OF_GRADIENTS,
 }
 NOT_YET = "remove it; what it asks for is not done in this version"
 LATER = dict.fromkeys(
-    (
-        "maximal_drop",
-        "drop_type",
-        "tune_hyperparams",
-        "ranking_subset_size",
-        "max_iter_num",
-        "metrics",
-        "restore_mode",
-        "base_algorithm",
-        "annotation_free",
-        "annotation_conf_threshold",
-        "convert_to_mixed_preset",
-        "metric_subset_ratio",
-        "use_prev_if_drop_increase",
-    ),
+    ("tune_hyperparams", "restore_mode", "annotation_conf_threshold", "metric_subset_ratio"),
     NOT_YET,
 )
 
@@ -134,14 +124,30 @@ DEFAULT: dict[str, Rules] = {
     "inplace_statistics": TRUTH,
 }
 
-LATER_STEPS = dict.fromkeys(
-    (
-        "AccuracyAwareQuantization",
-        "OverflowCorrection",
-    ),
-    "DefaultQuantization is the algorithm to start with",
-)
-
+ACCURACY_AWARE: dict[str, Rules] = {
+    **DEFAULT,
+    "maximal_drop": {"type": "number", "min": 0},
+    "drop_type": {"type": "string", "allowed": ["absolute", "relative"]},
+    "metrics": TEXTS,
+    "baseline_value": {
+        "type": "dict",
+        "valuesrules": NUMBER,
+        "meta": {"hint": "write a mapping, as in baseline_value: {accuracy: 0.93}"},
+    },
+    "annotation_free": TRUTH,
+    "convert_to_mixed_preset": TRUTH,
+    "ranking_subset_size": COUNT,
+    "max_iter_num": COUNT,
+    "budget_minutes": {"type": "number", "min": 0},
+    "unit": {"type": "string", "allowed": ["operation", "block"]},
+    "revert_to": {
+        "type": "list",
+        "minlength": 1,
+        "schema": {"type": "string", "allowed": ["int16", "fp32"]},
+        "meta": {"hint": "write a list, as in revert_to: [int16, fp32]"},
+    },
+    "on_miss": {"type": "string", "allowed": ["keep_best", "fail"]},
+}
 
 PARAMETERS = {
     "DefaultQuantization": DEFAULT,
@@ -152,6 +158,7 @@ PARAMETERS = {
     "OverflowCorrection": STATISTICS,
     "BiasCorrection": BIAS,
     "LayerwiseTuning": TUNING,
+    "AccuracyAwareQuantization": ACCURACY_AWARE,
 }
 
 
@@ -183,7 +190,6 @@ STEPS: Rules = {
                 "key": "use",
                 "noun": "step",
                 "kinds": ALGORITHMS,
-                "later": LATER_STEPS,
             },
             "spellings": {
                 "name": "use",

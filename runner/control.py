@@ -1,0 +1,175 @@
+"""Accuracy control of a recipe: AccuracyAwareQuantization, judged by the recipe's own metrics."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from quant.control.candidate import Workshop
+from quant.control.control import ControlResult, Judge, control
+from quant.control.entry import expect_reached
+from quant.control.parameters import AccuracyAwareParameters, OnMiss
+from quant.control.verdict import Verdict
+from quant.errors import DropMissed, EvaluationError
+from quant.parameters import read_parameters
+from quant.runtime import ov
+from quant.statistics.passes import Samples
+from quant.statistics.store import MemoryStore
+from quant.steps.table import Step
+from runner import plan_json
+from runner.cache.kept import Kept
+from runner.cache.keys import Keys
+from runner.data.open import Selection
+from runner.errors import LimitMissed, Problem, RecipeError
+from runner.foreign_errors import mapped_errors
+from runner.judge import NoDropError, make_judge
+from runner.plan import ControlPlan, Plan, controlled_step
+from runner.progress import Progress
+from runner.recipe.recipe import Recipe
+from runner.report.report import Check, Status
+from runner.subjects import make_metrics
+from runner.targets import load_target
+from runner.trials import TrialFile
+
+Datasets = Mapping[str, Selection]
+
+
+@dataclass(slots=True)
+class _Counted:
+    """A judge that tells how many models it has seen."""
+
+    judge: Judge
+    progress: Progress
+    done: int = field(default=0)
+
+    def __call__(self, model: ov.Model) -> Verdict:
+        self.progress("control", self.done, None)
+        self.done += 1
+        return self.judge(model)
+
+
+def run_control(
+    plan: Plan,
+    recipe: Recipe,
+    datasets: Datasets,
+    samples: Samples,
+    kept: Kept,
+    progress: Progress,
+) -> ControlResult:
+    """The model within the recipe's limit, or the nearest to it.
+
+    Args:
+        samples: those of the calibration.
+        kept: holds the statistics of the plan, in which nothing is reverted.
+
+    Raises:
+        LimitMissed: with `on_miss: fail`.
+        RecipeError: a metric has nothing to drop from.
+        RunError: the model, a device or a sample fails.
+    """
+    position = controlled_step(recipe)
+    assert position is not None
+    given = read_parameters(
+        AccuracyAwareParameters, recipe.steps[position].parameters, step=position
+    )
+    workshop = Workshop(
+        model=plan.quantization.model,
+        target=load_target(recipe.target.path or recipe.target.name),
+        steps=tuple(Step(use=each.use, parameters=each.parameters) for each in recipe.steps),
+        position=position,
+        parameters=given,
+        samples=samples,
+        store=kept.statistics or MemoryStore(),
+    )
+    data = datasets["calibration"].records.path
+    with mapped_errors("run accuracy control", data), _located(recipe, position):
+        judge = make_judge(
+            plan.quantization.model,
+            datasets["validation"],
+            make_metrics(recipe),
+            given,
+            device=plan.device,
+            baseline=kept.baseline,
+        )
+        journal = trial_file(plan, recipe, datasets)
+        found = control(workshop, _Counted(judge, progress), journal)
+        if given.on_miss is OnMiss.FAIL:
+            expect_reached(found)
+    return found
+
+
+def control_checks(plan: Plan, recipe: Recipe, found: ControlResult | None) -> tuple[Check, ...]:
+    """The limit as a check, for every metric that it holds for."""
+    position = controlled_step(recipe)
+    if found is None or plan.control is None or position is None:
+        return ()
+    step, limit = recipe.steps[position].id, plan.control.maximal_drop
+    drops = found.verdict.drops
+    where = str(recipe.locate("steps", position, "with", "maximal_drop"))
+    return tuple(
+        Check(
+            id=step if len(drops) == 1 else f"{step}.{name}",
+            status=Status.PASS if found.reached or drop <= limit else Status.FAIL,
+            metric=name,
+            kind="max_drop",
+            value=drop,
+            bound=limit,
+            where=where,
+            message=_message(name, drop, plan.control, found),
+        )
+        for name, drop in drops.items()
+    )
+
+
+def _message(name: str, drop: float, wanted: ControlPlan, found: ControlResult) -> str:
+    return (
+        f"{wanted.drop_type} drop of {name} is {drop:.6g}, expected at most "
+        f"{wanted.maximal_drop:.6g}, with {len(found.reverted)} operations reverted after "
+        f"{len(found.trials)} models: {found.reason}"
+    )
+
+
+def trial_file(plan: Plan, recipe: Recipe, datasets: Datasets) -> TrialFile:
+    """Where the trials of this very run are kept: beside its results."""
+    keys = Keys.of(plan)
+    calibration, validation = datasets["calibration"], datasets["validation"]
+    parts = [
+        plan_json.digest(plan),
+        [each.parameters for each in recipe.steps],
+        keys.statistics(recipe.datasets["calibration"], calibration),
+        keys.baseline(recipe.datasets["validation"], validation, recipe.metrics),
+    ]
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return TrialFile(
+        path=trial_path(recipe),
+        key=hashlib.blake2b(text.encode(), digest_size=16).hexdigest(),
+    )
+
+
+def trial_path(recipe: Recipe) -> Path:
+    """The file of the trials, which is gone when the results stand where they belong."""
+    folder = recipe.outputs.dir
+    return folder.parent / f".{folder.name}.trials.jsonl"
+
+
+@contextmanager
+def _located(recipe: Recipe, position: int) -> Iterator[None]:
+    """Errors of the control at the step that asks for it."""
+    at = ("steps", position, "with")
+    try:
+        yield
+    except NoDropError as error:
+        name = error.args[0]
+        message = f"the metric {name!r} has no finite value of FP32 that it could drop from"
+        hint = "name the metrics that the limit holds for, as in metrics: [accuracy]"
+        raise RecipeError([Problem(recipe.locate(*at, "metrics"), message, hint)]) from error
+    except EvaluationError as error:
+        raise RecipeError([Problem(recipe.locate(*at, "drop_type"), str(error))]) from error
+    except DropMissed as error:
+        place = recipe.locate(*at, "maximal_drop")
+        message = f"{place}: {error}"
+        raise LimitMissed(message) from error

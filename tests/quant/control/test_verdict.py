@@ -1,0 +1,78 @@
+"""Drops, limits, and what a part of the samples tells of all of them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quant.control.parameters import DropType
+from quant.control.verdict import Limit, verdict
+from quant.errors import EvaluationError
+
+RELATIVE = DropType.RELATIVE
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "drop"),
+    [
+        (Limit(baseline=0.75, maximal_drop=0.1), 0.5, 0.25),
+        (Limit(baseline=0.5, maximal_drop=0.1, drop_type=RELATIVE), 0.25, 0.5),
+        (Limit(baseline=2, maximal_drop=0.1, higher_is_better=False), 2.5, 0.5),
+        (Limit(baseline=-2, maximal_drop=0.1, drop_type=RELATIVE), -3, 0.5),
+        (Limit(baseline=1, maximal_drop=0.1), math.nan, math.inf),
+    ],
+    ids=["absolute", "relative", "lower", "negative", "nan"],
+)
+def test_a_drop_is_a_change_for_the_worse(limit: Limit, value: float, drop: float) -> None:
+    assert limit.drop(value) == drop
+
+
+@pytest.mark.parametrize("baseline", [math.nan, math.inf])
+def test_nothing_drops_from_what_is_no_number(baseline: float) -> None:
+    with pytest.raises(EvaluationError, match="from which nothing drops"):
+        Limit(baseline=baseline, maximal_drop=0.1)
+
+
+values = st.floats(-10, 10)
+
+
+@given(values, values, st.floats(0, 5), st.booleans())
+def test_what_meets_has_no_excess(
+    baseline: float, value: float, maximal_drop: float, higher_is_better: bool
+) -> None:
+    limit = Limit(baseline=baseline, maximal_drop=maximal_drop, higher_is_better=higher_is_better)
+    found = verdict({"m": limit}, {"m": value})
+    assert found.meets == (found.drops["m"] <= maximal_drop)
+    assert not found.meets or found.excess <= 0
+    assert not verdict({"m": limit}, {"m": value}, is_whole=False).meets
+
+
+def test_the_worst_of_several_metrics_decides() -> None:
+    limits = {name: Limit(baseline=1, maximal_drop=0.1) for name in "ab"}
+    found = verdict(limits, {"a": 1, "b": 0.5})
+    assert (found.meets, found.excess) == (False, 0.4)
+
+
+def test_a_half_that_loses_everything_decides() -> None:
+    limit = Limit(baseline=1, maximal_drop=0.1)
+    assert limit.is_missed(np.ones(32), np.zeros(32), 64)
+    assert not limit.is_missed(np.ones(32), np.ones(32), 64)
+
+
+def test_a_few_lost_samples_decide_nothing() -> None:
+    limit = Limit(baseline=1, maximal_drop=0.1)
+    lost = np.ones(32)
+    lost[:5] = 0
+    assert not limit.is_missed(np.ones(32), lost, 256)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_models_within_the_limit_are_not_given_up(seed: int) -> None:
+    """Of 400 samples 8 % are lost, and 10 % may be."""
+    rng, limit = np.random.default_rng(seed), Limit(baseline=1, maximal_drop=0.1)
+    after = rng.permutation(np.repeat([0.0, 1.0], [32, 368]))
+    assert not any(limit.is_missed(np.ones(n), after[:n], 400) for n in (50, 100, 200))
