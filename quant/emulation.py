@@ -65,6 +65,30 @@ def bounded(node: ov.Node) -> tuple[ov.Output, ov.Output, ov.Output] | None:
     return node.input_value(0), low, high
 
 
+def unrounded(node: ov.Node) -> ov.Output | None:
+    """What a quantizer made here would compute without rounding and bounds: its tensor over the
+    stretch; None where it has become integers."""
+    kind, ends = node.output(0).get_element_type(), []
+    while node.get_type_name() not in ("FakeQuantize", "Divide"):
+        if node.get_type_name() == "Constant":
+            return None
+        if node.get_type_name() == "Multiply":
+            ends = [_value(node, 1)]
+        node = node.input_value(0).get_node()
+    found = bounded(node) if node.get_type_name() == "FakeQuantize" else None
+    x = node.input_value(0) if found is None else found[0]
+    ends = ends or [_value(node, 4) - _value(node, 3)]
+    stretch = (_value(node, 1) if found is None else _value(node, 2) - _value(node, 1)) / ends[0]
+    if (stretch != 1).any():
+        x = opset.divide(x, opset.constant(stretch)).output(0)
+    return x if x.get_element_type() == kind else opset.convert(x, kind.to_dtype()).output(0)
+
+
+def _value(node: ov.Node, port: int) -> NDArray[Any]:
+    """The constant that an operation reads."""
+    return np.asarray(node.input_value(port).get_node().data)
+
+
 def _within(source: ov.Output, levels: Levels, stretch: Stretch) -> ov.Output:
     """The tensor between the lowest and the highest level."""
     kind = source.get_element_type().to_dtype()

@@ -60,6 +60,23 @@ def _integers(constant: Any, levels: Levels) -> ov.Node:
     return opset.multiply(values, opset.constant(levels.scale.astype(kind)))
 
 
+def unfolded(node: ov.Node) -> ov.Node | None:
+    """The numbers that folded weights stand for, as one constant; None for any other operation."""
+    if node.get_type_name() != "Multiply":
+        return None
+    values, scale = (node.input_value(i).get_node() for i in (0, 1))
+    zero = None
+    if values.get_type_name() == "Subtract":
+        values, zero = (values.input_value(i).get_node() for i in (0, 1))
+    stored = values.input_value(0).get_node() if values.get_type_name() == "Convert" else values
+    parts = [each for each in (stored, zero, scale) if each is not None]
+    if stored is values or any(each.get_type_name() != "Constant" for each in parts):
+        return None
+    kind = node.output(0).get_element_type().to_dtype()
+    numbers = stored.get_data(dtype=kind) - (0 if zero is None else zero.data)
+    return opset.constant(numbers * scale.data)
+
+
 def _stored(weights: Array, levels: Levels) -> Any:
     """The constant, two integers to a byte where they have 4 bits: the first in the lower half."""
     kind = _width(levels)

@@ -90,9 +90,9 @@ def run(
         kept = open_kept(cache, plan, recipe, datasets)
         if plan.control is not None:
             kept = remembered(kept)
-    result, control = _quantize(plan, recipe, datasets, kept, timings, progress)
+    result, control = quantize(plan, recipe, datasets, kept, timings, progress)
     size = _save(plan, result, folder / f"{recipe.name}.xml")
-    diagnosis = _diagnose(result, datasets, timings, progress)
+    diagnosis = diagnose_run(result, datasets, timings, progress)
     evaluation = _evaluate(plan, recipe, result, datasets, kept, progress)
     if evaluation is not None:
         timings |= {"baseline_s": evaluation.baseline_s, "evaluate_s": evaluation.evaluate_s}
@@ -131,7 +131,7 @@ def _timed(timings: dict[str, float], phase: str) -> Iterator[None]:
     timings[phase] = time.perf_counter() - started
 
 
-def _quantize(
+def quantize(
     plan: Plan,
     recipe: Recipe,
     datasets: Datasets,
@@ -139,6 +139,7 @@ def _quantize(
     timings: dict[str, float],
     progress: Progress,
 ) -> tuple[Result, ControlResult | None]:
+    """The model quantized as planned; adds the seconds of each phase to the timings."""
     data = datasets.get("calibration")
     samples: Iterable[list[Array]] = () if data is None else Calibration(dataset=data)
     total = calibration_count(plan)
@@ -163,7 +164,7 @@ def _quantize(
             return apply(plan.quantization, statistics, samples), None
 
 
-def _diagnose(
+def diagnose_run(
     result: Result, datasets: Datasets, timings: dict[str, float], progress: Progress
 ) -> Diagnosis | None:
     """Where the accuracy is lost; None where nothing was quantized, or there is no data."""

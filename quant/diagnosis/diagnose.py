@@ -10,10 +10,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from quant.diagnosis.observers import OBSERVERS, Key, Measure, Probe
+from quant.diagnosis.alone import has_both
+from quant.diagnosis.observers import OBSERVERS
 from quant.diagnosis.pair import Pair, pair
+from quant.diagnosis.probe import Key, Measure, Probe, Subject
+from quant.diagnosis.shares import noise_shares
 from quant.entry import OperationResult, Result
 from quant.fold import forbid_dynamic_quantization
+from quant.graph import view
 from quant.plan import Status, Subset
 from quant.runtime import opset, ov
 from quant.statistics.calibration import measured
@@ -31,6 +35,10 @@ class LayerDiagnosis:
     Attributes:
         sqnr_db: signal to quantization noise at its output, bias included, with everything above it
             quantized as well; `inf` where both models agree, None where it was not measured.
+        own_sqnr_db: the same with nothing above it quantized.
+        noise_share: how much of the noise at the model's outputs is its own, 0 to 1.
+        weights_share: how much of its own noise comes from its weights, 0 to 1, before the bias is
+            corrected; the rest is its activations'.
         clipped: share of values outside the range, by quantizer of its activations.
         reason: why there is no finite SQNR.
     """
@@ -38,6 +46,9 @@ class LayerDiagnosis:
     name: str
     type: str
     sqnr_db: float | None
+    own_sqnr_db: float | None
+    noise_share: float | None
+    weights_share: float | None
     clipped: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
 
@@ -61,9 +72,9 @@ class Diagnosis:
 
     @property
     def worst(self) -> tuple[LayerDiagnosis, ...]:
-        """The layers that were measured, those with the most noise first."""
-        measured = [layer for layer in self.layers if layer.sqnr_db is not None]
-        return tuple(sorted(measured, key=lambda layer: (layer.sqnr_db, layer.name)))
+        """The layers that were measured, those with most of the noise at the outputs first."""
+        measured = [layer for layer in self.layers if layer.noise_share is not None]
+        return tuple(sorted(measured, key=lambda layer: (-(layer.noise_share or 0), layer.name)))
 
 
 def diagnose(result: Result, samples: Samples, *, size: int = SIZE) -> Diagnosis:
@@ -76,9 +87,11 @@ def diagnose(result: Result, samples: Samples, *, size: int = SIZE) -> Diagnosis
     probes = [probe for observe in OBSERVERS for probe in observe(joined, result)]
     means, count = _means(joined, probes, samples, size)
     reasons = {p.key.subject: p.reason for p in probes if p.reason}
-    layers = (each for each in result.operations if each.plan.status is Status.QUANTIZED)
+    layers = [each for each in result.operations if each.plan.status is Status.QUANTIZED]
+    ends = {joined.biases.get(each.plan.name, each.plan.name): each.plan.name for each in layers}
+    shares = noise_shares(view(result.fp32), ends, means)
     return Diagnosis(
-        layers=tuple(_layer(each, means, reasons) for each in layers),
+        layers=tuple(_layer(each, means, shares, reasons) for each in layers),
         outputs=tuple(
             OutputDiagnosis(
                 name=output.any_name if output.get_names() else str(position),
@@ -92,31 +105,50 @@ def diagnose(result: Result, samples: Samples, *, size: int = SIZE) -> Diagnosis
 
 
 def _layer(
-    each: OperationResult, means: Mapping[Key, float], reasons: Mapping[str | int, str]
+    each: OperationResult,
+    means: Mapping[Key, float],
+    shares: Mapping[str, float],
+    reasons: Mapping[Subject, str],
 ) -> LayerDiagnosis:
-    shares = {name: means.get(Key(Measure.CLIPPED, name)) for name in each.ranges}
+    name = each.plan.name
+    clipped = {quantizer: means.get(Key(Measure.CLIPPED, quantizer)) for quantizer in each.ranges}
+    found = _sqnr_db(means, name)
     return LayerDiagnosis(
-        name=each.plan.name,
+        name=name,
         type=each.plan.type,
-        sqnr_db=_sqnr_db(means, each.plan.name),
-        clipped={name: share for name, share in shares.items() if share is not None},
-        reason=_reason(means, reasons, each.plan.name),
+        sqnr_db=found,
+        own_sqnr_db=_sqnr_db(means, name, Measure.OWN),
+        noise_share=None if found is None else shares[name],
+        weights_share=_weights_share(each, means),
+        clipped={quantizer: share for quantizer, share in clipped.items() if share is not None},
+        reason=_reason(means, reasons, name),
     )
 
 
-def _reason(
-    means: Mapping[Key, float], reasons: Mapping[str | int, str], subject: str | int
-) -> str:
+def _weights_share(each: OperationResult, means: Mapping[Key, float]) -> float | None:
+    """None where there is no noise, or it was not measured."""
+    if not has_both(each):
+        return 0.0 if each.plan.weights is None else 1.0
+    weights, rest = (
+        means.get(Key(measure, each.plan.name), 0.0)
+        for measure in (Measure.WEIGHTS, Measure.ACTIVATIONS)
+    )
+    return weights / (weights + rest) if 0 < weights + rest < math.inf else None
+
+
+def _reason(means: Mapping[Key, float], reasons: Mapping[Subject, str], subject: Subject) -> str:
     found = _sqnr_db(means, subject)
     if subject in reasons or (found is not None and math.isfinite(found)):
         return reasons.get(subject, "")
     return "its values are zero, or not all are finite" if found is None else "no noise at all"
 
 
-def _sqnr_db(means: Mapping[Key, float], subject: str | int) -> float | None:
+def _sqnr_db(
+    means: Mapping[Key, float], subject: Subject, measure: Measure = Measure.NOISE
+) -> float | None:
     """Decibels from the mean squares of signal and noise; None where there is no such number."""
     signal = means.get(Key(Measure.SIGNAL, subject), 0.0)
-    noise = means.get(Key(Measure.NOISE, subject), math.nan)
+    noise = means.get(Key(measure, subject), math.nan)
     if not math.isfinite(signal + noise) or signal == 0:
         return None
     return math.inf if noise == 0 else 10 * math.log10(signal / noise)
@@ -129,7 +161,7 @@ def _means(
     places = {name: place for place, name in enumerate(joined.quantized)}
     placed = sorted(  # each right behind its tensor, see `calibration_model`
         (probe for probe in probes if probe.tensor is not None),
-        key=lambda probe: places.get(str(probe.key.subject), len(places)),
+        key=lambda probe: places.get(probe.key.op, len(places)),
     )
     taps = [_tap(place, probe) for place, probe in enumerate(placed)]
     vector, layout = measured(taps, lambda tap: placed[int(tap.op)].tensor)

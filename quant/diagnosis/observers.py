@@ -5,52 +5,16 @@ the graph whose means are averaged over the samples. Another measure is another 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
 
+from quant.diagnosis.alone import alone, has_both
 from quant.diagnosis.pair import Pair
+from quant.diagnosis.probe import Key, Measure, Probe, Subject, difference, probe
+from quant.diagnosis.shares import joined
 from quant.emulation import bounded
-from quant.entry import Result
+from quant.entry import OperationResult, Result
+from quant.graph import view
 from quant.plan import Status
 from quant.runtime import opset, ov
-from quant.statistics.need import Reduction
-from quant.steps import bias
-
-
-class Measure(StrEnum):
-    """What a probe is the mean of, over a tensor's elements."""
-
-    SIGNAL = "signal"
-    """squares of the FP32 model's values"""
-    NOISE = "noise"
-    """squares of what the quantized model's values differ by"""
-    CLIPPED = "clipped"
-    """ones where a value lies outside its quantizer's range"""
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What a probe is about: an operation, a quantizer, or the position of a model output."""
-
-    measure: Measure
-    subject: str | int
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """A tensor in the joined graph that is measured, or the reason why there is none."""
-
-    key: Key
-    tensor: ov.Output | None
-    reason: str = ""
-
-    @property
-    def reduction(self) -> Reduction:
-        """What is taken of each sample's tensor."""
-        is_share = self.key.measure is Measure.CLIPPED
-        return Reduction.MEAN if is_share else Reduction.MEAN_SQUARE
-
 
 _ROUNDED_WHERE_READ = frozenset({"AvgPool"})
 """OpenVINO's low-precision transformations round its result to integers as soon as anything but one
@@ -63,13 +27,41 @@ Observer = Callable[[Pair, Result], Iterator[Probe]]
 
 def operation_noise(pair: Pair, result: Result) -> Iterator[Probe]:
     """Signal and noise at the output of every quantized operation, its bias included."""
-    for each in result.operations:
-        if each.plan.status is Status.QUANTIZED:
-            name = each.plan.name
-            if each.plan.type in _ROUNDED_WHERE_READ:
-                yield Probe(Key(Measure.SIGNAL, name), None, _ROUNDED)
-            else:
-                yield from _noise(name, *_biased(pair, name))
+    for each in _quantized(result):
+        name = each.plan.name
+        before, after = pair.biased(name, pair.quantized)
+        if each.plan.type in _ROUNDED_WHERE_READ:
+            yield Probe(Key(Measure.SIGNAL, name), None, _ROUNDED)
+        else:
+            yield from _noise(name, before, after)
+
+
+def own_noise(pair: Pair, result: Result) -> Iterator[Probe]:
+    """What of this noise each operation makes by itself, and with which of its inputs."""
+    made = alone(pair, result)
+    for each in _quantized(result):
+        name = each.plan.name
+        before, _ = pair.biased(name, pair.quantized)
+        if each.plan.type in _ROUNDED_WHERE_READ or not before.get_element_type().is_real():
+            continue
+        yield difference(Key(Measure.OWN, name), before, made.biased[name])
+        if has_both(each):
+            plain, weights = pair.fp32[name].output(0), made.weights[name]
+            yield difference(Key(Measure.WEIGHTS, name), plain, weights)
+            yield difference(Key(Measure.ACTIVATIONS, name), weights, made.plain[name])
+
+
+def joined_noise(pair: Pair, result: Result) -> Iterator[Probe]:
+    """Signal and noise of tensors that operations join, where they are not measured already."""
+    kinds = {each.plan.name: each.plan.type for each in _quantized(result)}
+    ends = {pair.biases.get(name, name) for name in kinds}
+    for tensor in joined(view(result.fp32)):
+        is_rounded = kinds.get(tensor.op) in _ROUNDED_WHERE_READ
+        if tensor.op in pair.quantized and tensor.op not in ends and not is_rounded:
+            before, after = (
+                nodes[tensor.op].output(tensor.port) for nodes in (pair.fp32, pair.quantized)
+            )
+            yield from _noise(tensor, before, after)
 
 
 def output_noise(pair: Pair, result: Result) -> Iterator[Probe]:
@@ -87,45 +79,21 @@ def clipped(pair: Pair, result: Result) -> Iterator[Probe]:
             continue
         x, low, high = found
         outside = opset.logical_or(opset.less(x, low), opset.greater(x, high))
-        yield _probe(Key(Measure.CLIPPED, name), opset.convert(outside, "f32").output(0))
+        yield probe(Key(Measure.CLIPPED, name), opset.convert(outside, "f32").output(0))
 
 
-OBSERVERS: tuple[Observer, ...] = (operation_noise, output_noise, clipped)
+OBSERVERS: tuple[Observer, ...] = (operation_noise, own_noise, joined_noise, output_noise, clipped)
 
 
-def _biased(pair: Pair, name: str) -> tuple[ov.Output, ov.Output]:
-    """An operation's output in both models; behind the Add of a constant where that alone reads
-    it, since the Add is what bias correction changes."""
-    before = after = name
-    readers = list(pair.fp32[name].output(0).get_target_inputs())
-    if len(readers) == 1 and _is_bias(readers[0]):
-        before = after = readers[0].get_node().get_friendly_name()
-    made = f"{name}/{bias.MADE}"
-    return pair.fp32[before].output(0), pair.quantized[
-        made if made in pair.quantized else after
-    ].output(0)
+def _quantized(result: Result) -> Iterator[OperationResult]:
+    return (each for each in result.operations if each.plan.status is Status.QUANTIZED)
 
 
-def _is_bias(port: Any) -> bool:
-    add = port.get_node()
-    if add.get_type_name() != "Add":
-        return False
-    return bool(add.input_value(1 - port.get_index()).get_node().get_type_name() == "Constant")
-
-
-def _noise(subject: str | int, before: ov.Output, after: ov.Output) -> Iterator[Probe]:
+def _noise(subject: Subject, before: ov.Output, after: ov.Output) -> Iterator[Probe]:
     kind = before.get_element_type()
     if not kind.is_real():
         reason = f"its values are {kind.to_string()}, no floating-point numbers"
         yield Probe(Key(Measure.SIGNAL, subject), None, reason)
         return
-    yield _probe(Key(Measure.SIGNAL, subject), before)
-    yield _probe(Key(Measure.NOISE, subject), opset.subtract(before, after).output(0))
-
-
-def _probe(key: Key, tensor: ov.Output) -> Probe:
-    is_known = tensor.get_partial_shape().rank.is_static
-    return Probe(key, tensor if is_known else None, "" if is_known else _DYNAMIC_RANK)
-
-
-_DYNAMIC_RANK = "the rank of its output is dynamic"
+    yield probe(Key(Measure.SIGNAL, subject), before)
+    yield difference(Key(Measure.NOISE, subject), before, after)

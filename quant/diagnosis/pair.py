@@ -2,41 +2,78 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from quant.runtime import NO_DYNAMIC_QUANTIZATION, opset, ov
+from quant.steps import bias
+
+Nodes = dict[str, ov.Node]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
     """Operations by name, and the output tensors, of two models that read the same Parameters.
 
-    `is_wide`: whether the quantized one forbids devices to quantize on their own.
+    `is_wide`: whether the quantized one forbids devices to quantize on their own. `biases`: the
+    Add of a constant by the operation that it alone reads.
     """
 
-    fp32: dict[str, ov.Node]
-    quantized: dict[str, ov.Node]
+    fp32: Nodes
+    quantized: Nodes
     fp32_outputs: tuple[ov.Output, ...]
     quantized_outputs: tuple[ov.Output, ...]
     parameters: tuple[ov.Node, ...]
     sinks: tuple[ov.Node, ...]
     is_wide: bool
+    biases: dict[str, str] = field(default_factory=dict)
+
+    def biased(self, name: str, nodes: Nodes) -> tuple[ov.Output, ov.Output]:
+        """An operation's output in FP32 and in the nodes of a quantized model; behind the bias,
+        since that is what bias correction changes."""
+        end = self.biases.get(name, name)
+        made = f"{name}/{bias.MADE}"
+        return self.fp32[end].output(0), nodes[made if made in nodes else end].output(0)
 
 
 def pair(fp32: ov.Model, quantized: ov.Model) -> Pair:
     """Clones of both models joined at their Parameters, each with state of its own."""
     first, second = fp32.clone(), quantized.clone()
-    for ours, theirs in zip(first.get_parameters(), second.get_parameters(), strict=True):
-        theirs.output(0).replace(ours.output(0))
+    join(second, tuple(first.get_parameters()))
+    nodes, sinks = by_name(first), _renamed_state(second)
     return Pair(
-        fp32=_by_name(first),
-        quantized=_by_name(second),
+        fp32=nodes,
+        quantized=by_name(second),
         fp32_outputs=_outputs(first),
         quantized_outputs=_outputs(second),
         parameters=tuple(first.get_parameters()),
-        sinks=(*first.get_sinks(), *_renamed_state(second)),
+        sinks=(*first.get_sinks(), *sinks),
         is_wide=quantized.has_rt_info(NO_DYNAMIC_QUANTIZATION),
+        biases={name: add for name, node in nodes.items() if (add := _bias(node))},
     )
+
+
+def join(model: ov.Model, parameters: tuple[ov.Node, ...]) -> None:
+    """Has a model read the Parameters of another."""
+    for ours, theirs in zip(parameters, model.get_parameters(), strict=True):
+        theirs.output(0).replace(ours.output(0))
+
+
+def by_name(model: ov.Model) -> Nodes:
+    """A model's operations in topological order."""
+    return {node.get_friendly_name(): node for node in model.get_ordered_ops()}
+
+
+def _bias(node: Any) -> str:
+    """The Add of a constant that alone reads an operation's output; empty where there is none."""
+    if node.get_output_size() != 1:
+        return ""
+    readers = list(node.output(0).get_target_inputs())
+    if len(readers) != 1 or readers[0].get_node().get_type_name() != "Add":
+        return ""
+    add = readers[0].get_node()
+    other = add.input_value(1 - readers[0].get_index()).get_node()
+    return str(add.get_friendly_name()) if other.get_type_name() == "Constant" else ""
 
 
 def _renamed_state(model: ov.Model) -> list[ov.Node]:
@@ -66,10 +103,6 @@ def _variable(name: str, output: ov.Output) -> ov.op.util.Variable:
     about.data_shape = output.get_partial_shape()
     about.data_type = output.get_element_type()
     return ov.op.util.Variable(about)
-
-
-def _by_name(model: ov.Model) -> dict[str, ov.Node]:
-    return {node.get_friendly_name(): node for node in model.get_ordered_ops()}
 
 
 def _outputs(model: ov.Model) -> tuple[ov.Output, ...]:

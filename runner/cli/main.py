@@ -11,6 +11,7 @@ import click
 VERBS = {
     "apply": "plan, run, evaluate, check; writes the model and reports",
     "plan": "show what would run: schemes of operations, samples, checks",
+    "sensitivity": "which operations lose the accuracy; can write `ignored` for them",
     "validate": "parse and check recipes; reads no data, loads no weights",
     "cache": "what earlier runs left for later ones: info, prune, verify",
     "list": "recipes, targets, steps, loaders, metrics, preprocessing",

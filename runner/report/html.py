@@ -23,6 +23,7 @@ def report_to_html(report: Report) -> str:
     )
     environment.filters |= {
         "number": numbers.number,
+        "percent": numbers.percent,
         "size": numbers.size,
         "interval": numbers.interval,
         "span": numbers.span,

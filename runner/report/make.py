@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
@@ -19,6 +18,7 @@ from quant.plan import Status as Fate
 from runner import plan_json
 from runner.environment import describe
 from runner.recipe.recipe import Recipe
+from runner.report.numbers import finite
 from runner.report.report import (
     Control,
     ControlTrial,
@@ -110,8 +110,8 @@ def _control(found: ControlResult) -> Control:
                 preset=each.candidate.preset.value,
                 int16=each.candidate.int16,
                 fp32=each.candidate.fp32,
-                values={name: _finite(value) for name, value in each.verdict.values.items()},
-                drops={name: _finite(value) for name, value in each.verdict.drops.items()},
+                values={name: finite(value) for name, value in each.verdict.values.items()},
+                drops={name: finite(value) for name, value in each.verdict.drops.items()},
                 meets=each.verdict.meets,
                 samples=each.verdict.samples,
                 seconds=each.seconds,
@@ -142,13 +142,9 @@ def _layers(run: Run) -> tuple[Layer, ...]:
 
 def _outputs(run: Run) -> tuple[OutputNoise, ...]:
     return tuple(
-        OutputNoise(name=each.name, sqnr_db=_finite(each.sqnr_db), note=each.reason)
+        OutputNoise(name=each.name, sqnr_db=finite(each.sqnr_db), note=each.reason)
         for each in (run.diagnosis.outputs if run.diagnosis else ())
     )
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
 
 
 def _layer(operation: OperationResult, found: LayerDiagnosis | None) -> Layer:
@@ -162,7 +158,10 @@ def _layer(operation: OperationResult, found: LayerDiagnosis | None) -> Layer:
         bias_shift=operation.bias_shift,
         saturation=operation.saturation,
         is_half_range=operation.is_half_range,
-        sqnr_db=_finite(found.sqnr_db) if found else None,
+        sqnr_db=finite(found.sqnr_db) if found else None,
+        own_sqnr_db=finite(found.own_sqnr_db) if found else None,
+        noise_share=found.noise_share if found else None,
+        weights_share=found.weights_share if found else None,
         clipped=found.clipped if found else {},
         note="; ".join(filter(None, (operation.note, found.reason if found else ""))),
     )

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 NONE = "-"
+
+
+def finite(value: float | None) -> float | None:
+    """The value, or None where it is not finite."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def number(value: float | None) -> str:
@@ -18,6 +25,15 @@ def number(value: float | None) -> str:
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.4g}" if abs(value) >= 1 or abs(value) < 1e-4 else f"{value:.4f}"
+
+
+def percent(value: float | None) -> str:
+    """A share.
+
+    >>> percent(0.1234), percent(None)
+    ('12.3 %', '-')
+    """
+    return NONE if value is None else f"{value:.1%}".replace("%", " %")
 
 
 def size(value: float) -> str:

@@ -129,6 +129,9 @@ class Layer:
         saturation: the share of sums that would saturate on the target with full-range weights.
         is_half_range: whether its weights use half of their range against that.
         sqnr_db: signal to quantization noise at its output; None where there is no finite one.
+        own_sqnr_db: the same with nothing above it quantized.
+        noise_share: how much of the noise at the model's outputs is its own, 0 to 1.
+        weights_share: how much of its own noise comes from its weights, 0 to 1.
     """
 
     name: str
@@ -140,6 +143,9 @@ class Layer:
     saturation: float | None = None
     is_half_range: bool = False
     sqnr_db: float | None = None
+    own_sqnr_db: float | None = None
+    noise_share: float | None = None
+    weights_share: float | None = None
     clipped: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
 
@@ -253,9 +259,9 @@ class Report:
 
     @property
     def worst_layers(self) -> tuple[Layer, ...]:
-        """The layers with a finite SQNR, those with the most noise first."""
-        measured = [layer for layer in self.layers if layer.sqnr_db is not None]
-        return tuple(sorted(measured, key=lambda layer: (layer.sqnr_db, layer.name)))
+        """The layers that were measured, those with most of the noise at the outputs first."""
+        measured = [layer for layer in self.layers if layer.noise_share is not None]
+        return tuple(sorted(measured, key=lambda layer: (-(layer.noise_share or 0), layer.name)))
 
     @property
     def verdict(self) -> str:

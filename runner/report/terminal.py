@@ -56,12 +56,12 @@ def print_warnings(report: Report, console: Console) -> None:
 
 
 def _print_noise(report: Report, console: Console) -> None:
-    """The signal to noise of the outputs, and the layers where it is lowest."""
+    """The signal to noise of the outputs, and the layers that make most of the noise."""
     outputs = [f"{each.sqnr_db:.1f} dB" for each in report.outputs if each.sqnr_db is not None]
     if not outputs:
         return
-    worst = (f"{each.name} {each.sqnr_db:.1f} dB" for each in report.worst_layers[:WORST])
-    console.print(f"signal to noise: output {', '.join(outputs)}; lowest: {', '.join(worst)}")
+    worst = (f"{each.noise_share:.0%} {each.name}" for each in report.worst_layers[:WORST])
+    console.print(f"signal to noise: output {', '.join(outputs)}; of the noise: {', '.join(worst)}")
 
 
 def _print_control(report: Report, console: Console) -> None:

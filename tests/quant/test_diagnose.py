@@ -58,8 +58,9 @@ def test_last_layer_is_as_noisy_as_the_output() -> None:
 
 def test_worst_layer_comes_first() -> None:
     result = quantized("residual")
-    noise = [layer.sqnr_db for layer in quant.diagnose(result, models.samples(result.fp32)).worst]
-    assert noise == sorted(noise)
+    found = quant.diagnose(result, models.samples(result.fp32)).worst
+    noise = [layer.noise_share or 0 for layer in found]
+    assert noise == sorted(noise, reverse=True)
     assert len(noise) > 1
 
 

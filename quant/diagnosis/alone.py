@@ -1,0 +1,95 @@
+"""Every quantized operation by itself: what it makes of FP32's tensors, with nothing above it
+quantized."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from quant.diagnosis.pair import Nodes, Pair, by_name, join
+from quant.emulation import unrounded
+from quant.entry import OperationResult, Result
+from quant.fold import unfolded
+from quant.plan import Status
+from quant.runtime import ov
+
+Tensors = Mapping[str, ov.Output]
+"""The first output of each quantized operation, by name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alone:
+    """What the quantized operations make of the FP32 model's tensors.
+
+    Attributes:
+        biased: their results, bias included.
+        plain: their results as they compute them.
+        weights: the same where weights alone are quantized, activations are not.
+    """
+
+    biased: Tensors
+    plain: Tensors
+    weights: Tensors
+
+
+def alone(pair: Pair, result: Result) -> Alone:
+    """All three, from copies of the quantized model whose operations read FP32's tensors."""
+    names = [each.plan.name for each in result.operations if each.plan.status is Status.QUANTIZED]
+    whole, weights = _copy(pair, result), _copy(pair, result)
+    _unround(weights, result)
+    biased = {name: pair.biased(name, whole)[1] for name in names}
+    for copy in (whole, weights):
+        for before, after in list(_computed(pair, copy, result)):
+            after.replace(before)
+    return Alone(
+        biased=biased,
+        plain={name: whole[name].output(0) for name in names},
+        weights={name: weights[name].output(0) for name in names},
+    )
+
+
+def has_both(operation: OperationResult) -> bool:
+    """Whether both an operation's weights and its activations are quantized."""
+    return operation.plan.weights is not None and bool(operation.ranges)
+
+
+def _copy(pair: Pair, result: Result) -> Nodes:
+    """A copy that reads the pair's Parameters, and the state that its FP32 model keeps."""
+    copy = result.model.clone()
+    join(copy, pair.parameters)
+    nodes = by_name(copy)
+    for name, node in nodes.items():
+        if node.get_type_name() == "ReadValue":
+            node.output(0).replace(pair.fp32[name].output(0))
+    return nodes
+
+
+def _unround(copy: Nodes, result: Result) -> None:
+    """Takes the quantizers of activations away, and turns integer weights into f32.
+
+    OpenVINO's CPU plugin would quantize on its own where integers meet no quantizer.
+    """
+    for name in dict.fromkeys(name for each in result.operations for name in each.ranges):
+        source = unrounded(copy[name]) if name in copy else None
+        if source is not None:
+            copy[name].output(0).replace(source)
+    for node in copy.values():
+        constant = unfolded(node)
+        if constant is not None:
+            node.output(0).replace(constant.output(0))
+
+
+def _computed(pair: Pair, copy: Nodes, result: Result) -> Iterator[tuple[ov.Output, ov.Output]]:
+    """The tensors of FP32 with those of a copy that they stand for: all that operations compute.
+
+    What an operation only moves is still its quantizer's, which may stand above it.
+    """
+    for each in result.operations:
+        name = each.plan.name
+        if each.plan.status is Status.PASSTHROUGH or name not in copy:
+            continue
+        before, after = pair.biased(name, copy)
+        if each.plan.status is Status.QUANTIZED and after.get_node() != copy[name]:
+            yield before, after
+        else:
+            yield from zip(pair.fp32[name].outputs(), copy[name].outputs(), strict=True)

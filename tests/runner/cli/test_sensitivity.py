@@ -1,0 +1,108 @@
+"""`recipe sensitivity` on the demo that ships."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import recipes
+from runner.errors import RecipeError, UsageError
+from runner.recipe.ignore import ignored_names, ignoring_step, write_ignored
+from runner.recipe.read import read
+from runner.recipe.recipe import StepSource
+from tests.runner.tiny import write_recipe
+
+SHIPPED = Path(recipes.__file__).parent
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> Path:
+    """A copy of the demo, which may be changed."""
+    (tmp_path / "demo").mkdir()
+    for file in (SHIPPED / "demo").glob("digits_*"):
+        shutil.copy(file, tmp_path / "demo")
+    return Path(shutil.copy(SHIPPED / "digits_cnn.yaml", tmp_path))
+
+
+def test_most_harmful_operations_come_first(digits: Path, call: Any) -> None:
+    code, out, _ = call("sensitivity", digits, "--json")
+    (found,) = json.loads(out)["sensitivities"]
+    shares = [
+        each["noise_share"] for each in found["operations"] if each["noise_share"] is not None
+    ]
+    assert (code, found["samples"], found["ignored"], found["metric"]) == (0, 32, [], None)
+    assert shares == sorted(shares, reverse=True)
+    assert sum(shares) == pytest.approx(1, abs=0.05)
+
+
+def test_table(digits: Path, call: Any) -> None:
+    code, out, _ = call("sensitivity", digits, "--top", 3)
+    lines = out.splitlines()
+    assert (code, lines[0]) == (0, "digits_cnn -> cpu: noise on 32 samples")
+    assert lines[1].split()[:4] == ["operation", "type", "noise", "weights"]
+    assert lines[-1].endswith("more operations; see --top")
+    assert len(lines) == 6
+
+
+def test_patch_is_one_line_and_keeps_all_else(digits: Path, call: Any) -> None:
+    before = digits.read_text().splitlines()
+    code, out, _ = call("sensitivity", digits, "--patch", "--top", 2, "--json")
+    (found,) = json.loads(out)["sensitivities"]
+    after = digits.read_text().splitlines()
+    changed = [line for line, old in zip(after, before, strict=True) if line != old]
+    names = ", ".join(found["ignored"])
+    assert (code, len(found["ignored"])) == (0, 2)
+    assert changed == [f"    with: {{preset: mixed, ignored: {{scope: [{names}]}}}}"]
+    assert list(digits.parent.glob("*digits_cnn.yaml*")) == [digits]
+
+
+def test_patched_recipe_is_valid_and_reverts_them(digits: Path, call: Any) -> None:
+    _, out, _ = call("sensitivity", digits, "--patch", "--top", 2)
+    (recipe,) = read(digits)
+    names = ignored_names(recipe)
+    assert out.splitlines()[-1] == f"{digits}: ignores {', '.join(names)}"
+    assert call("validate", digits)[0] == 0
+    _, again, _ = call("sensitivity", digits, "--json")
+    (found,) = json.loads(again)["sensitivities"]
+    assert not {each["name"] for each in found["operations"]} & set(names)
+
+
+def test_patch_of_what_is_ignored_already(digits: Path) -> None:
+    (recipe,) = read(digits)
+    write_ignored(recipe, ["a"])
+    text = digits.read_text()
+    with pytest.raises(UsageError, match="would not change"):
+        write_ignored(recipe, ["a"])
+    assert digits.read_text() == text
+
+
+def test_line_ends_of_other_systems_stay(digits: Path) -> None:
+    before = digits.read_bytes().replace(b"\n", b"\r\n")
+    digits.write_bytes(before)
+    (recipe,) = read(digits)
+    write_ignored(recipe, ["a"])
+    after = digits.read_bytes()
+    assert after.count(b"\r\n") == after.count(b"\n") == before.count(b"\n")
+
+
+def test_steps_that_ignore_nothing(tiny: Path) -> None:
+    (recipe,) = read(write_recipe(tiny))
+    steps = (StepSource(id="bias", use="FastBiasCorrection"),)
+    with pytest.raises(RecipeError, match="none of the steps takes `ignored`"):
+        ignoring_step(dataclasses.replace(recipe, steps=steps))
+
+
+@pytest.mark.parametrize("one", ["reverted", "quantized"])
+def test_by_metric(tiny: Path, call: Any, one: str) -> None:
+    recipe = write_recipe(tiny)
+    options = ("--by", "metric", "--one", one, "--samples", 5, "--json")
+    code, out, _ = call("sensitivity", recipe, *options)
+    (found,) = json.loads(out)["sensitivities"]
+    drops = [each["drop"] for each in found["operations"]]
+    assert (code, found["metric"], found["metric_samples"]) == (0, "accuracy", 5)
+    assert drops == sorted(drops, reverse=True)
