@@ -52,7 +52,8 @@ class Layout:
         columns, low, high = self.magnitudes
         rows[:, columns] = np.maximum(np.abs(rows[:, low]), np.abs(rows[:, high]))
         columns, norm, count = self.squares
-        rows[:, columns] = np.square(rows[:, norm]) / rows[:, count]
+        with np.errstate(over="ignore"):  # beyond f32's range it is infinite; of nothing it is zero
+            rows[:, columns] = np.square(rows[:, norm]) / np.maximum(rows[:, count], 1)
 
 
 def layout(taps: Iterable[Tap], known: Mapping[Tap, float]) -> tuple[tuple[Tap, ...], Layout]:

@@ -132,6 +132,15 @@ def test_a_minimum_that_pooling_and_reshaping_keep_above_zero_is_not_computed() 
     assert [float(found[each][0]) for each in (*taps, also_negative)] == [0, 0, -3]
 
 
+def test_the_mean_square_of_nothing_is_zero() -> None:
+    x = models.parameter("x", 1, -1)
+    model = models.finish([models.named(opset.add(x, models.constant(0, "zero")), "t0")], [x])
+    wanted = need("t0", Reduction.MEAN_SQUARE, None, 1)
+    samples = [np.zeros((1, 0), np.float32), np.full((1, 2), 2, np.float32)]
+    found = collect_needs(model, [wanted], samples).values[wanted]
+    np.testing.assert_allclose(found, [2], rtol=1e-6)
+
+
 def test_reductions_need_no_reshape_each() -> None:
     """Of channels on one axis of tensors of one rank: one for the vector, whatever their number."""
     model = models.conv_relu_conv()
