@@ -20,7 +20,7 @@ class KeptRows:
 
     def __init__(self, width: int) -> None:
         self._width, self._count = width, 0
-        self._file = SpooledTemporaryFile(max_size=MOST_BYTES or 1)  # noqa: SIM115 - until `close`
+        self._file = SpooledTemporaryFile(max_size=MOST_BYTES)  # noqa: SIM115 - until `close`
 
     def add(self, rows: Rows) -> None:
         """Takes rows `[samples, width]` behind those that are there."""
