@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from pathlib import Path
+
+from quant.cpu import cpu_flags as this_machines_flags
 
 DETECT = "detect"
 """The instruction set of the machine that this runs on."""
@@ -28,14 +29,5 @@ def saturates(isa: str | None, cpu_flags: frozenset[str] | None = None) -> bool:
         return isa is not None and SATURATES[isa]
     if platform.machine().lower() not in ("x86_64", "amd64", "i686", "x86"):
         return False
-    flags = _cpu_flags() if cpu_flags is None else cpu_flags
+    flags = this_machines_flags() if cpu_flags is None else cpu_flags
     return not flags & _SAFE_FLAGS
-
-
-def _cpu_flags() -> frozenset[str]:
-    path = Path("/proc/cpuinfo")
-    if not path.exists():
-        return frozenset()
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    flags = next((line.partition(":")[2] for line in lines if line.startswith("flags")), "")
-    return frozenset(flags.split())

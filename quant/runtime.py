@@ -2,7 +2,7 @@
 
 OpenVINO's converter reports each import and conversion through the package `openvino_telemetry`
 where it can be imported, and falls back to a stub where it can't. The entry below makes it take
-the stub.
+the stub. And CPU kernels are held below AMX where it is there but hidden.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ from openvino.frontend import (
     OpValidationFailure,
 )
 from openvino.tools.ovc.error import Error as ConversionError
+
+from quant.cpu import avoid_hidden_tiles
+
+avoid_hidden_tiles()
 
 F32: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32"}
 """Compile options that hold a device to f32; a CPU's own default may be bf16."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-from pathlib import Path
 
+from quant.cpu import cpu_flags
 from quant.runtime import core, ov
 from runner.report.report import Environment
 from runner.version import runner_version
@@ -38,12 +38,7 @@ def thread_count() -> int:
     return os.cpu_count() or 1
 
 
-def isa(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
+def isa() -> tuple[str, ...]:
     """The telling flags of this machine's CPU; none where the system does not list them."""
-    try:
-        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ()
-    named = (line for line in lines if line.startswith(("flags", "Features")))
-    flags = set(next(named, "").partition(":")[2].split())
+    flags = cpu_flags()
     return tuple(flag for flag in FLAGS if flag in flags)
