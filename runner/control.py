@@ -15,7 +15,7 @@ from quant.control.entry import expect_reached
 from quant.control.parameters import AccuracyAwareParameters, OnMiss
 from quant.control.verdict import Verdict
 from quant.errors import DropMissed, EvaluationError
-from quant.parameters import read_parameters
+from quant.parameter_reader import read_parameters
 from quant.runtime import ov
 from quant.statistics.passes import Samples
 from quant.statistics.store import MemoryStore

@@ -18,7 +18,7 @@ from quant.entry import inferring, resolve
 from quant.errors import LoadError, ParameterError
 from quant.isa import DETECT, saturates
 from quant.load import load_model
-from quant.parameters import read_parameters
+from quant.parameter_reader import read_parameters
 from quant.plan import QuantPlan
 from quant.runtime import ov
 from quant.steps.order import ACCURACY_AWARE

@@ -17,7 +17,7 @@ from quant.control.parameters import ControlParameters, OnMiss
 from quant.control.verdict import Array, Limit, Verdict, verdict
 from quant.errors import DropMissed, EvaluationError, SamplesError
 from quant.load import load_model
-from quant.parameters import read_parameters
+from quant.parameter_reader import read_parameters
 from quant.runtime import F32, core, ov
 from quant.statistics.passes import Progress, Samples, is_one_shot
 from quant.statistics.store import MemoryStore

@@ -11,6 +11,7 @@ from quant.control.parameters import AccuracyAwareParameters
 from quant.errors import ParameterError, ParameterProblem
 from quant.graph import Graph
 from quant.inference import Inference
+from quant.parameter_reader import read_parameters
 from quant.parameters import (
     BiasParameters,
     ChannelAlignmentParameters,
@@ -21,7 +22,6 @@ from quant.parameters import (
     ModelType,
     OverflowParameters,
     SmoothParameters,
-    read_parameters,
 )
 from quant.plan import MinMaxPlan, StepPlan
 from quant.statistics.need import Need, Statistics

@@ -10,7 +10,8 @@ import pytest
 from quant.errors import ParameterError
 from quant.graph import view
 from quant.load import load_model
-from quant.parameters import Estimator, LayerRequest, MinMaxParameters, Overrides, read_parameters
+from quant.parameter_reader import read_parameters
+from quant.parameters import Estimator, LayerRequest, MinMaxParameters, Overrides
 from quant.placement.place import Placement, place
 from quant.plan import OperationPlan
 from quant.runtime import ov

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quant.errors import ParameterError, ParameterProblem
+from quant.parameter_reader import read_parameters
 from quant.parameters import (
     Aggregator,
     BiasParameters,
@@ -29,7 +30,6 @@ from quant.parameters import (
     RangeEstimator,
     SideEstimator,
     SmoothParameters,
-    read_parameters,
 )
 from quant.scheme import Mode, Preset
 from quant.steps.order import ALIGN, BIAS, FAST_BIAS, MIN_MAX, OVERFLOW, SMOOTH

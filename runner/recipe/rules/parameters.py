@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from quant.parameters import part_faults, range_faults
+from quant.parameter_faults import part_faults, range_faults
 from quant.steps.order import COMPOSITES
 from runner.document.check import Checked
 from runner.document.document import KeyPath, locate

@@ -5,7 +5,7 @@ Source: POT 2023.0 `range_estimator` (pot.md 1.5), seed 002.
 
 from __future__ import annotations
 
-from quant.parameters import LAYER_SPELLINGS, REQUEST_SPELLINGS, SIDE_SPELLINGS
+from quant.spellings import LAYER_SPELLINGS, REQUEST_SPELLINGS, SIDE_SPELLINGS
 from runner.recipe.schemas.values import NUMBER, TEXTS, Rules
 
 AGGREGATORS = [

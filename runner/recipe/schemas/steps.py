@@ -6,7 +6,7 @@ Source: POT 2023.0 algorithm parameters (pot.md 1.5), NNCF 3.4 quantize paramete
 
 from __future__ import annotations
 
-from quant.parameters import IGNORED_SPELLINGS, OF_GRADIENTS, SPELLINGS
+from quant.spellings import IGNORED_SPELLINGS, OF_GRADIENTS, SPELLINGS
 from runner.recipe.schemas.estimators import ACTIVATIONS, WEIGHTS
 from runner.recipe.schemas.values import (
     COUNT,
