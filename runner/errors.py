@@ -8,7 +8,8 @@
     ├── MissingError           4  this environment lacks something
     │   ├── MissingExtra          an optional package
     │   ├── MissingDevice         an inference device
-    │   └── MissingRoot           a named root of paths
+    │   ├── MissingRoot           a named root of paths
+    │   └── MissingVariable       a variable of the environment
     ├── LimitMissed            1  accuracy control missed its limit, with `on_miss: fail`
     └── RunError               3  a run crashed
         ├── ModelError            the model can't be read, compiled or executed
@@ -132,6 +133,10 @@ class MissingDevice(_MissingThere):
 
 class MissingRoot(_MissingThere):
     """A path uses a named root that is not set."""
+
+
+class MissingVariable(_MissingThere):
+    """A reference names an environment variable that is not set."""
 
 
 class LimitMissed(RunnerError):

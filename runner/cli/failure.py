@@ -12,11 +12,12 @@ from runner.errors import (
     DocumentError,
     MissingDevice,
     MissingRoot,
+    MissingVariable,
     Problem,
     RunnerError,
 )
 
-_PLACED = (MissingDevice, MissingRoot)
+_PLACED = (MissingDevice, MissingRoot, MissingVariable)
 """Errors, other than those of documents, that name their place in the recipe themselves."""
 
 

@@ -9,9 +9,15 @@ from typing import Any, TypeVar
 
 import click
 
+from runner.document.edits import Edit, parse_edit
 from runner.document.scalars import Scalar, parse_scalar
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+SET_HELP = (
+    "Change the recipe: a.b=1 sets, +a.b=1 adds, ~a.b removes; items of lists by id, as in "
+    "steps.quantize.with.preset=mixed."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +36,9 @@ class Selected:
     paths: tuple[Path, ...]
     targets: tuple[str, ...] = ()
     roots: Mapping[str, Path] = field(default_factory=dict)
+    profile: str | None = None
     variables: Mapping[str, Scalar] = field(default_factory=dict)
+    edits: tuple[Edit, ...] = ()
 
 
 def _pairs(
@@ -75,10 +83,12 @@ def root_option(command: F) -> F:
 
 
 def recipe_options(command: F) -> F:
-    """FILE..., --target, --root and --var, and the options of output."""
+    """FILE..., --target, --root, --profile, --var and --set, and the options of output."""
     for decorate in (
         output_options,
+        _repeatable("--set", "edits", "EDIT", SET_HELP, None),
         _repeatable("--var", "variables", "NAME=VALUE", "Set a variable of the recipe.", _pairs),
+        click.option("--profile", metavar="NAME", help="Put this profile of the recipe over it."),
         root_option,
         _repeatable("--target", "targets", "NAME", "Only this target of the recipe's.", None),
         click.argument("files", metavar="FILE...", nargs=-1, required=True, type=Path),
@@ -102,7 +112,9 @@ def read_options(options: dict[str, Any]) -> tuple[Selected, Output]:
         paths=tuple(options["files"]),
         targets=tuple(options["targets"]),
         roots=options["roots"],
+        profile=options["profile"],
         variables={name: parse_scalar(text) for name, text in options["variables"].items()},
+        edits=tuple(parse_edit(text) for text in options["edits"]),
     )
     return selected, read_output(options)
 

@@ -107,7 +107,13 @@ def _readable(selected: Selected, fail: Fail) -> Iterator[Recipe]:
         return
     for file in files:
         try:
-            recipes = read(file, roots=selected.roots, variables=selected.variables)
+            recipes = read(
+                file,
+                roots=selected.roots,
+                profile=selected.profile,
+                variables=selected.variables,
+                edits=selected.edits,
+            )
         except RunnerError as error:
             fail(failure(error, file))
         else:

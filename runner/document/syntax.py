@@ -66,20 +66,21 @@ REFERENCE_HINT = "inside { } and [ ], quote values that hold '${': \"${name}\""
 DIRECTIVE = re.compile(r"(?:[ \t]*(?:#.*)?\n)*%")
 
 
-def compose(source: Source) -> Node | None:
-    """The root node of the document, or None for an empty one.
+def compose(source: Source, *, start: int = 0) -> Node | None:
+    """The root node of the document that begins at an offset, or None for an empty one.
 
     Raises:
         DocumentError: the text is not one YAML document, or uses directives.
     """
-    if directive := DIRECTIVE.match(source.text):
+    text = " " * start + source.text[start:]
+    if directive := DIRECTIVE.match(text):
         raise _error(source, directive.end() - 1, "YAML directives are not used here", "remove it")
     yaml = YAML(typ="safe", pure=True)
     yaml.max_depth = DEEPEST
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ReusedAnchorWarning)  # `build` makes it an error
-            node: Node | None = yaml.compose(source.text)
+            node: Node | None = yaml.compose(text)
     except (YAMLError, ValueError, OverflowError) as error:
         raise _reworded(source, error) from error
     return node

@@ -22,6 +22,7 @@ from runner.recipe.recipe import (
     StepSource,
     TargetSource,
 )
+from runner.recipe.resolved import resolved_content
 from runner.recipe.rules.targets import target_name
 from runner.recipe.schemas.evaluate import BOUNDS
 
@@ -30,8 +31,10 @@ COMMON_DATASET_KEYS = ("samples", "shuffle", "seed")
 DEFAULT_FOLDER = "build"
 
 
-def build_recipe(checked: Checked, paths: Paths, target: int) -> Recipe:
-    """The recipe for the target at that index."""
+def build_recipe(
+    checked: Checked, paths: Paths, target: int, *, files: tuple[Path, ...], profile: str | None
+) -> Recipe:
+    """The recipe for the target at that index; `files` and `profile` are what it is made of."""
     value = checked.value
     source = _target(value, paths, target)
     steps = (_step(step) for step in value.get("steps", ()))
@@ -46,11 +49,13 @@ def build_recipe(checked: Checked, paths: Paths, target: int) -> Recipe:
         metrics=tuple(_metric(name, metric) for name, metric in metrics.items()),
         benchmark=_benchmark(value["benchmark"]) if "benchmark" in value else None,
         expect=tuple(_expectations(checked)),
-        outputs=_outputs(value, source),
+        outputs=_outputs(value, source, profile),
         metadata=_metadata(value.get("metadata", {})),
         abstract=value.get("abstract", False),
-        document=_resolved(value, target),
+        document=resolved_content(checked, paths, target, source.name),
         locations=_locations(checked),
+        files=files,
+        profile=profile,
     )
 
 
@@ -135,9 +140,10 @@ def _free(name: str, taken: set[str]) -> str:
     return free
 
 
-def _outputs(value: Value, target: TargetSource) -> Outputs:
+def _outputs(value: Value, target: TargetSource, profile: str | None) -> Outputs:
     written = value.get("outputs", {})
-    folder = Path(written.get("dir", f"{DEFAULT_FOLDER}/{value['name']}/{target.name}"))
+    own = target.name if profile is None else f"{target.name}-{profile}"
+    folder = Path(written.get("dir", f"{DEFAULT_FOLDER}/{value['name']}/{own}"))
     reports = {"reports": tuple(written["reports"])} if "reports" in written else {}
     return Outputs(dir=folder, **reports)
 
@@ -145,11 +151,3 @@ def _outputs(value: Value, target: TargetSource) -> Outputs:
 def _metadata(value: Value) -> Metadata:
     tags = {"tags": tuple(value["tags"])} if "tags" in value else {}
     return Metadata(**{**value, **tags})
-
-
-def _resolved(value: Value, target: int) -> dict[str, Any]:
-    """The content for one target: a recipe itself, without variables, paths as written."""
-    content = {key: item for key, item in value.items() if key != "vars"}
-    if "targets" in content:
-        content["targets"] = [content["targets"][target]]
-    return content

@@ -1,6 +1,8 @@
 """The paths in a recipe, made absolute and looked up.
 
-A path is relative to the recipe's own folder, or starts from a named root: `NAME://path`.
+A path is relative to the folder of the file that it is written in, the recipe or one of its bases,
+to the working directory if it comes from the command line, or starts from a named root:
+`NAME://path`.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from runner.document.check import Checked
 from runner.document.document import KeyPath, locate, value_at
@@ -38,7 +40,7 @@ def resolve_paths(checked: Checked, roots: Mapping[str, Path]) -> Paths:
     paths = Paths()
     for keys, kind, text in _written_paths(checked):
         location = locate(checked.document, keys)
-        path, message = _resolve(text, checked.document.path, roots)
+        path, message = _resolve(text, location.path, checked.document.path, roots)
         if path is not None:
             paths.found[keys] = path
             message = fault_of(kind, path)
@@ -54,6 +56,11 @@ def is_path(target: str) -> bool:
     return "/" in target or target.endswith(DESCRIPTOR_SUFFIXES)
 
 
+def is_relative(text: str) -> bool:
+    """Whether a path starts from the folder of the file that it is written in."""
+    return not (ROOTED.fullmatch(text) or PurePath(text).is_absolute())
+
+
 def _written_paths(checked: Checked) -> Iterator[tuple[KeyPath, str, str]]:
     """The keys, the kind and the text of every path, in the recipe's order."""
     for keys, rules in checked.rules.items():
@@ -65,13 +72,18 @@ def _written_paths(checked: Checked) -> Iterator[tuple[KeyPath, str, str]]:
             yield ("targets", i), "file", target
 
 
-def _resolve(text: str, recipe: Path, roots: Mapping[str, Path]) -> tuple[Path | None, str]:
-    """The absolute path, or what is wrong; neither where a root is not set."""
+def _resolve(
+    text: str, writer: Path, recipe: Path, roots: Mapping[str, Path]
+) -> tuple[Path | None, str]:
+    """The absolute path, or what is wrong; neither where a root is not set.
+
+    `writer`: the file that the path is written in.
+    """
     if UNPRINTABLE.search(text):
         return None, "a path can't hold control characters"
     rooted = ROOTED.fullmatch(text)
     if not rooted:
-        return _normal(recipe.absolute().parent / text), ""
+        return _normal(writer.absolute().parent / text), ""
     name, rest = rooted.groups()
     if name.lower() in ADDRESSES:
         return None, f"{name}:// addresses are not read; download the file and write its path"

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from runner.document.check import Checked, check
-from runner.document.document import Document, locate_key
-from runner.document.names import nearest, suggest
-from runner.document.read import read_document
+from runner.document.composition import compose_document, edited_document
+from runner.document.document import Document, locate, locate_key
+from runner.document.edits import Edit
 from runner.document.scalars import Scalar
-from runner.errors import DocumentError, Location, MissingRoot, Problem, RecipeError, UsageError
+from runner.errors import (
+    DocumentError,
+    Location,
+    MissingRoot,
+    MissingVariable,
+    Problem,
+    RecipeError,
+)
+from runner.recipe.bases import RECIPE_KIND
 from runner.recipe.build import build_recipe
 from runner.recipe.interpolate import Interpolated, interpolate
 from runner.recipe.paths import Paths, resolve_paths
@@ -20,47 +29,59 @@ from runner.recipe.recipe import Recipe
 from runner.recipe.roots import root_variable
 from runner.recipe.rules import ALWAYS, WHOLE
 from runner.recipe.schemas.recipe import RECIPE
+from runner.recipe.variables import variable_edits
 
-VERSION = 1
 DEFAULT_TARGETS = ("cpu",)
 SNIFFED_BYTES = 2048
 RECIPE_KEY = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?recipe[\"']?[ \t]*:", re.MULTILINE)
-OTHER_KINDS = {
-    "hardware": "it looks like a hardware descriptor; name it under `targets` of a recipe",
-    "compression": "it looks like a POT config; its algorithms become `steps` of a recipe",
-    "engine": "it looks like a POT config; its data becomes `datasets` of a recipe",
-}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Resolved:
+    """A recipe for one target, and all that is wrong with it."""
+
+    checked: Checked
+    paths: Paths
+    interpolated: Interpolated
+    problems: list[Problem]
 
 
 def read(
     path: Path,
     *,
     roots: Mapping[str, Path] | None = None,
+    profile: str | None = None,
     variables: Mapping[str, Scalar] | None = None,
+    edits: Sequence[Edit] = (),
 ) -> tuple[Recipe, ...]:
-    """The recipe in the file, resolved for each of its targets, in their order.
+    """The recipe in the file, composed and resolved for each of its targets, in their order.
 
     Args:
         roots: folders of named roots; they win over the environment and `recipes.toml`.
-        variables: values that take the place of those under `vars`.
+        profile: which of the recipe's `profiles` is put over it.
+        variables: values that take the place of those under `vars`, the profile's too.
+        edits: changes that win over all of these; see `runner.document.edits.parse_edit`.
 
     Raises:
-        RecipeError: the recipe is wrong; it holds all that is.
-        MissingRoot: the recipe is right, but a named root that it uses is not set.
-        UsageError: `variables` has a name that the recipe does not.
+        RecipeError: the recipe, one of its bases or an edit is wrong; it holds all that is.
+        MissingRoot, MissingVariable: the recipe is right, but a named root or an environment
+            variable that it uses is not set.
+        UsageError: the recipe has no such profile or variable.
     """
     try:
-        document = read_document(path)
+        composed = compose_document(path, RECIPE_KIND, profile=profile)
+        document = edited_document(composed, [*variable_edits(composed, variables or {}), *edits])
     except DocumentError as error:
         raise RecipeError(error.problems) from error
-    _expect_recipe(document)
-    _expect_known(variables or {}, document)
-    targets = _targets(document, variables or {})
-    resolved = [_resolve(document, target, roots or {}, variables or {}) for target in targets]
-    if problems := [problem for _, _, found in resolved for problem in found]:
+    found = [_resolve(document, target, roots or {}) for target in _targets(document)]
+    if problems := [problem for each in found for problem in each.problems]:
         raise RecipeError(problems)
-    _expect_roots(resolved[0][1].missing_roots)
-    return tuple(build_recipe(checked, paths, i) for i, (checked, paths, _) in enumerate(resolved))
+    _expect_roots(found[0].paths.missing_roots)
+    _expect_environment(found[0].interpolated.missing)
+    return tuple(
+        build_recipe(each.checked, each.paths, i, files=composed.files, profile=profile)
+        for i, each in enumerate(found)
+    )
 
 
 def is_recipe_file(path: Path) -> bool:
@@ -72,67 +93,44 @@ def is_recipe_file(path: Path) -> bool:
         return False
 
 
-def _resolve(
-    document: Document,
-    target: str,
-    roots: Mapping[str, Path],
-    variables: Mapping[str, Scalar],
-) -> tuple[Checked, Paths, list[Problem]]:
+def _resolve(document: Document, target: str, roots: Mapping[str, Path]) -> _Resolved:
     """The document checked for one target, its paths, and all that is wrong."""
-    interpolated = interpolate(document, variables, target)
+    interpolated = interpolate(document, target)
     is_abstract = document.value.get("abstract") is True
     checked = check(document, RECIPE, value=interpolated.value, is_fragment=is_abstract)
     paths = resolve_paths(checked, roots)
     rules = ALWAYS if is_abstract else (*ALWAYS, *WHOLE)
     found = [*checked.problems, *paths.problems, *(p for rule in rules for p in rule(checked))]
     if not is_abstract:
-        found += _unused_variables(document, interpolated)
+        found += _unused(document, interpolated)
     known = [p for p in found if p.location not in interpolated.unresolved]
-    return checked, paths, [*interpolated.problems, *known]
+    return _Resolved(
+        checked=checked,
+        paths=paths,
+        interpolated=interpolated,
+        problems=[*interpolated.problems, *known],
+    )
 
 
-def _targets(document: Document, variables: Mapping[str, Scalar]) -> tuple[str, ...]:
+def _targets(document: Document) -> tuple[str, ...]:
     """The targets as far as they can be read; what is wrong with them shows up later."""
-    written: Any = interpolate(document, variables, "").value.get("targets")
+    written: Any = interpolate(document, "").value.get("targets")
     if not isinstance(written, list):
         return DEFAULT_TARGETS
     return tuple(target for target in written if isinstance(target, str)) or DEFAULT_TARGETS
 
 
-def _unused_variables(document: Document, interpolated: Interpolated) -> Iterable[Problem]:
-    written = document.value.get("vars")
-    for name in written if isinstance(written, dict) else ():
+def _unused(document: Document, interpolated: Interpolated) -> Iterator[Problem]:
+    """Variables of the recipe and of the environment that nothing refers to."""
+    variables, allowed = document.value.get("vars"), document.value.get("env")
+    for name in variables if isinstance(variables, dict) else ():
         if name not in interpolated.used:
             message = f"the variable {name!r} is not used; nothing refers to ${{{name}}}"
             yield Problem(locate_key(document, ("vars", name)), message, "remove it")
-
-
-def _expect_recipe(document: Document) -> None:
-    """Stop early where the file is of another kind or version: its content can't be judged."""
-    version = document.value.get("recipe", VERSION)
-    if isinstance(version, int) and version is not True and version != VERSION:
-        message = f"version {version} of the recipe format is not known; expected {VERSION}"
-        raise RecipeError([Problem(document.locations[("recipe",)], message)])
-    if "recipe" not in document.value:
-        message = "not a recipe: the key 'recipe' is missing; expected `recipe: 1` at the top"
-        raise RecipeError([Problem(document.locations[()], message, _kind_hint(document))])
-
-
-def _kind_hint(document: Document) -> str:
-    for key, hint in OTHER_KINDS.items():
-        if key in document.value:
-            return hint
-    typo = nearest("recipe", document.value)
-    return f"is {typo!r} a typo?" if typo else ""
-
-
-def _expect_known(variables: Mapping[str, Scalar], document: Document) -> None:
-    written = document.value.get("vars")
-    known = list(written) if isinstance(written, dict) else []
-    for name in variables:
-        if name not in known:
-            message = f"the recipe has no variable {name!r}{suggest(name, known)}"
-            raise UsageError(message)
+    for i, name in enumerate(allowed if isinstance(allowed, list) else ()):
+        if f"env:{name}" not in interpolated.used:
+            message = f"the variable {name!r} is not used; nothing refers to ${{env:{name}}}"
+            yield Problem(locate(document, ("env", i)), message, "remove it")
 
 
 def _expect_roots(missing: Mapping[str, Location]) -> None:
@@ -142,3 +140,9 @@ def _expect_roots(missing: Mapping[str, Location]) -> None:
             "recipes.toml, to the folder that it stands for"
         )
         raise MissingRoot(message, location)
+
+
+def _expect_environment(missing: Mapping[str, Location]) -> None:
+    for name, location in missing.items():
+        message = f"the environment variable {name!r} is not set"
+        raise MissingVariable(message, location)

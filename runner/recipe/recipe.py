@@ -113,6 +113,8 @@ class Recipe:
 
     An abstract recipe is a fragment that is never run: its model's path may be empty, and steps,
     loaders or metrics may lack their names.
+
+    `files`: the recipe's own and those of its bases. `profile`: the one that was put over it.
     """
 
     path: Path
@@ -129,6 +131,8 @@ class Recipe:
     abstract: bool = False
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     locations: Mapping[KeyPath, Location] = field(default_factory=dict, repr=False, compare=False)
+    files: tuple[Path, ...] = field(default=(), compare=False)
+    profile: str | None = None
 
     def locate(self, *keys: Key) -> Location:
         """The place of the value at `keys`, or of the nearest enclosing value that was written."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from runner.document.composition import COMPOSITION
 from runner.recipe.schemas.datasets import DATASETS
 from runner.recipe.schemas.evaluate import BENCHMARK, EVALUATE, EXPECT
 from runner.recipe.schemas.steps import STEPS
 from runner.recipe.schemas.values import COUNT, NAME, SCALAR, TEXT, TEXTS, TRUTH, Rules
-
-COMPOSITION = "composing recipes comes with a later version; write the values in this file"
 
 METADATA: Rules = {
     "type": "dict",
@@ -73,6 +72,16 @@ OUTPUTS: Rules = {
     "meta": {"spellings": {"path": "dir", "output_dir": "dir", "report": "reports"}},
 }
 
+ENV: Rules = {
+    "type": "list",
+    "schema": {
+        "type": "string",
+        "regex": "[A-Za-z_][A-Za-z0-9_]*",
+        "meta": {"expected": "the name of an environment variable"},
+    },
+    "meta": {"hint": "write the names of variables that ${env:NAME} may read, as in env: [HOME]"},
+}
+
 RECIPE: Rules = {
     "type": "dict",
     "schema": {
@@ -88,6 +97,8 @@ RECIPE: Rules = {
         "name": {**NAME, "required": True, "meta": {**NAME["meta"], "vital": True}},
         "metadata": METADATA,
         "abstract": TRUTH,
+        **COMPOSITION["schema"],
+        "env": ENV,
         "vars": {
             "type": "dict",
             "keysrules": {
@@ -119,15 +130,16 @@ RECIPE: Rules = {
             "expectations": "expect",
             "checks": "expect",
             "variables": "vars",
+            "environment": "env",
+            "inherit": "extends",
+            "include": "extends",
+            "base": "extends",
+            "override": "set",
+            "overrides": "set",
+            "profile": "profiles",
             "output": "outputs",
             "title": "metadata.title",
             "tags": "metadata.tags",
-        },
-        "later": {
-            "extends": COMPOSITION,
-            "set": COMPOSITION,
-            "profiles": COMPOSITION,
-            "env": "references to the environment come with a later version; use `vars`",
         },
         "advice": {
             "compression": "this is a section of a POT config; its algorithms become `steps`",

@@ -14,7 +14,7 @@ HEAD = "recipe: 1\nname: net\nvars: {n: 3, share: 0.5, on: true, word: abc}\n"
 def interpolated(folder: Path, value: str, key: str = "metadata") -> Interpolated:
     path = folder / "recipe.yaml"
     path.write_text(f"{HEAD}{key}: {value}\n")
-    return interpolate(read_document(path), {}, "cpu")
+    return interpolate(read_document(path), "cpu")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_references(tmp_path: Path, text: str, expected: Any) -> None:
         ("${n + 1}", "unknown reference '${n + 1}'"),
         ("${n", "the reference has no closing '}'"),
         ("${}", "unknown reference '${}'"),
-        ("${env:HOME}", "references to the environment are not in this version"),
+        ("${env:HOME}", "the environment variable 'HOME' is not allowed"),
     ],
 )
 def test_what_is_no_reference(tmp_path: Path, text: str, expected: str) -> None:

@@ -1,0 +1,119 @@
+"""Recipes that others extend: where `builtin:NAME`, `catalog:NAME/PATH` and `./PATH` stand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import recipes
+from runner.document.composition import Kind
+from runner.document.document import Document
+from runner.document.names import nearest, suggest
+from runner.errors import DocumentError, Location, Problem
+from runner.recipe.files import fault_of
+
+VERSION = 1
+BUILTIN_FOLDER = Path(recipes.__file__).parent
+SUFFIX = ".yaml"
+SUFFIXES = (SUFFIX, ".yml")
+EXPECTED = "expected builtin:NAME, catalog:NAME/PATH or ./PATH"
+OTHER_KINDS = {
+    "hardware": "it looks like a hardware descriptor; name it under `targets` of a recipe",
+    "compression": "it looks like a POT config; its algorithms become `steps` of a recipe",
+    "engine": "it looks like a POT config; its data becomes `datasets` of a recipe",
+}
+
+
+def builtin_names() -> tuple[str, ...]:
+    """The names of the recipes that ship, sorted, as `builtin:` takes them."""
+    found = (path.relative_to(BUILTIN_FOLDER) for path in BUILTIN_FOLDER.rglob(f"*{SUFFIX}"))
+    return tuple(sorted(path.with_suffix("").as_posix() for path in found))
+
+
+def find_base(reference: str, place: Location) -> Path:
+    """The file of the recipe that a reference under `extends` means; `place` is where it stands.
+
+    Raises:
+        DocumentError: there is none.
+    """
+    scheme, sign, name = reference.partition(":")
+    if sign and scheme in FINDERS:
+        return FINDERS[scheme](name, place)
+    if not reference.startswith(("./", "../")):
+        _fail(place, f"{reference!r} names no base; {EXPECTED}", _hint(reference))
+    if not reference.endswith(SUFFIXES):
+        _fail(place, f"{reference!r} is no recipe file; expected one that ends in {SUFFIX}")
+    path = Path(os.path.normpath(place.path.parent / reference))
+    if fault := fault_of("file", path):
+        _fail(place, fault)
+    return path
+
+
+def expect_recipe(document: Document) -> None:
+    """Stops early where a file is of another kind or version: its content can't be judged.
+
+    Raises:
+        DocumentError: it is.
+    """
+    version = document.value.get("recipe", VERSION)
+    if isinstance(version, int) and version is not True and version != VERSION:
+        message = f"version {version} of the recipe format is not known; expected {VERSION}"
+        _fail(document.locations[("recipe",)], message)
+    if "recipe" not in document.value:
+        message = "not a recipe: the key 'recipe' is missing; expected `recipe: 1` at the top"
+        _fail(document.locations[()], message, _kind_hint(document))
+
+
+RECIPE_KIND = Kind(
+    find_base=find_base,
+    expect=expect_recipe,
+    own=frozenset({"recipe", "name", "abstract"}),
+)
+"""How recipes are composed."""
+
+
+def _find_builtin(name: str, place: Location) -> Path:
+    names = builtin_names()
+    if name not in names:
+        _fail(place, f"there is no builtin recipe {name!r}{suggest(name, names)}", _known(names))
+    return BUILTIN_FOLDER / f"{name}{SUFFIX}"
+
+
+def _find_in_catalog(name: str, place: Location) -> Path:
+    """The file of a recipe in a catalog. There are no catalogs in this version."""
+    message = f"catalogs are not in this version: 'catalog:{name}' can't be found"
+    _fail(place, message, "copy the base beside this file and write its path")
+
+
+FINDERS: dict[str, Callable[[str, Location], Path]] = {
+    "builtin": _find_builtin,
+    "catalog": _find_in_catalog,
+}
+
+
+def _known(names: tuple[str, ...]) -> str:
+    return f"there are {', '.join(names)}"
+
+
+def _hint(reference: str) -> str:
+    """What may have been meant by a bare name."""
+    names = builtin_names()
+    by_last = {name.rpartition("/")[2]: name for name in names}
+    found = nearest(reference, names) or by_last.get(nearest(reference, by_last) or "")
+    if reference.endswith(SUFFIXES) and not Path(reference).is_absolute():
+        return f"write ./{reference} for a file beside this one"
+    return f"did you mean 'builtin:{found}'?" if found else ""
+
+
+def _kind_hint(document: Document) -> str:
+    for key, hint in OTHER_KINDS.items():
+        if key in document.value:
+            return hint
+    typo = nearest("recipe", document.value)
+    return f"is {typo!r} a typo?" if typo else ""
+
+
+def _fail(place: Location, message: str, hint: str = "") -> NoReturn:
+    raise DocumentError([Problem(place, message, hint)])
