@@ -7,9 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from runner.errors import UsageError
-from runner.recipe.read import is_recipe_file
-
-SUFFIXES = (".yaml", ".yml")
+from runner.recipe.sniff import SUFFIXES, is_recipe_file
 
 
 def select_files(paths: Iterable[Path]) -> tuple[Path, ...]:

@@ -6,14 +6,11 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
-import quant
-import runner
 from quant.digest import digest
+from runner.cache.code import code_digest
 from runner.data.digest import data_digest
 from runner.data.open import Selection
 from runner.environment import describe
@@ -55,17 +52,6 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return ""
-
-
-@cache
-def code_digest() -> str:
-    """Of our own source files: an entry is of no use to code that would have made another one."""
-    found = hashlib.blake2b(digest_size=16)
-    for package in (quant, runner):
-        folder = Path(str(package.__file__)).parent
-        for path in sorted(folder.rglob("*.py")):
-            found.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
-    return found.hexdigest()
 
 
 def _key(parts: list[Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +31,6 @@ from runner.recipe.schemas.recipe import RECIPE
 from runner.recipe.variables import variable_edits
 
 DEFAULT_TARGETS = ("cpu",)
-SNIFFED_BYTES = 2048
-RECIPE_KEY = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?recipe[\"']?[ \t]*:", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +79,6 @@ def read(
         build_recipe(each.checked, each.paths, i, files=composed.files, profile=profile)
         for i, each in enumerate(found)
     )
-
-
-def is_recipe_file(path: Path) -> bool:
-    """Whether the file's beginning has the key `recipe` at the start of a line."""
-    try:
-        with path.open("rb") as file:
-            return RECIPE_KEY.search(file.read(SNIFFED_BYTES)) is not None
-    except OSError:
-        return False
 
 
 def _resolve(document: Document, target: str, roots: Mapping[str, Path]) -> _Resolved:

@@ -16,6 +16,7 @@ from typing import Any
 from runner.errors import Location, Problem, RecipeError
 
 PROJECT_FILE = "recipes.toml"
+ROOT_PREFIX = "RECIPE_ROOT_"
 
 
 def root_variable(name: str) -> str:
@@ -24,7 +25,7 @@ def root_variable(name: str) -> str:
     >>> root_variable("my-data")
     'RECIPE_ROOT_MY_DATA'
     """
-    return f"RECIPE_ROOT_{name.upper().replace('-', '_')}"
+    return f"{ROOT_PREFIX}{name.upper().replace('-', '_')}"
 
 
 def find_root(name: str, recipe: Path, roots: Mapping[str, Path]) -> Path | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import RecipeError, UsageError
-from runner.recipe.read import is_recipe_file, read
+from runner.recipe.read import read
 from runner.recipe.recipe import (
     BenchmarkSource,
     DatasetSource,
@@ -18,6 +18,7 @@ from runner.recipe.recipe import (
     StepSource,
     TargetSource,
 )
+from runner.recipe.sniff import is_recipe_file
 from tests.runner.recipe.written import FULL, SMALL, read_text, write
 
 
