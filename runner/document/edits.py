@@ -14,7 +14,7 @@ removal has none. `apply_edit` is in `runner.document.apply_edit`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
@@ -82,6 +82,15 @@ def parse_edit(text: str, *, option: str = "--set") -> Edit:
     if sign != "=":
         raise _wrong(place(end, end + 1), "expected '=' and a value behind the path")
     return Edit(action=action, path=path, value=_parse_value(source, end + 1))
+
+
+def spell_path(names: Iterable[str]) -> str:
+    """The path of an edit, quoted where that is needed.
+
+    >>> spell_path(["steps", "v1.2", "with"])
+    'steps."v1.2".with'
+    """
+    return ".".join(name if NAME.fullmatch(name) else f'"{name}"' for name in names)
 
 
 def parse_entries(entries: Tree) -> tuple[Edit, ...]:

@@ -7,13 +7,16 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.document.document import value_at
+from runner.document.document import KeyPath, value_at
+from runner.document.edits import spell_path
 from runner.document.insert import with_items
+from runner.document.read import read_document
 from runner.document.source import load_source
 from runner.errors import DocumentError, Problem, RecipeError, UsageError
 from runner.recipe.recipe import Recipe
 from runner.recipe.schemas.steps import PARAMETERS
 
+SCOPE = ("with", "ignored", "scope")
 CRLF, BOM = b"\r\n", b"\xef\xbb\xbf"
 
 
@@ -32,9 +35,7 @@ def ignoring_step(recipe: Recipe) -> int:
 
 def ignored_names(recipe: Recipe) -> tuple[str, ...]:
     """The operations that the recipe ignores by name."""
-    written = value_at(
-        recipe.document, ("steps", ignoring_step(recipe), "with", "ignored", "scope")
-    )
+    written = value_at(recipe.document, ("steps", ignoring_step(recipe), *SCOPE))
     return tuple(written or ())
 
 
@@ -46,10 +47,10 @@ def write_ignored(recipe: Recipe, names: Sequence[str]) -> None:
         UsageError: they are ignored already, or none is named.
         RecipeError: the file has something there that can't be added to.
     """
-    path = ("steps", ignoring_step(recipe), "with", "ignored", "scope")
     source = load_source(recipe.path)
     try:
-        text = with_items(source, path, names)
+        path, items = _place(recipe, names)
+        text = with_items(source, path, items)
     except DocumentError as error:
         raise RecipeError(error.problems) from error
     if text == source.text:
@@ -58,6 +59,21 @@ def write_ignored(recipe: Recipe, names: Sequence[str]) -> None:
         )
         raise UsageError(message)
     _replace(recipe.path.resolve(), text)
+
+
+def _place(recipe: Recipe, names: Sequence[str]) -> tuple[KeyPath, tuple[str, ...]]:
+    """Where in the recipe's own file the list stands, and what it has to hold.
+
+    A step that a base has, or that edits change, is changed by an edit, which replaces the list.
+    """
+    step = recipe.steps[ignoring_step(recipe)].id
+    written = read_document(recipe.path).value
+    own = [each.get("id", each.get("use")) for each in written.get("steps", ())]
+    is_edited = any("steps" in key for key in written.get("set", ()))
+    if step in own and not is_edited:
+        return ("steps", own.index(step), *SCOPE), tuple(names)
+    edit = spell_path(["steps", step, *SCOPE])
+    return ("set", edit), (*ignored_names(recipe), *names)
 
 
 def _replace(path: Path, text: str) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from runner.document.check import Checked, check
 from runner.document.composition import compose_document, edited_document
-from runner.document.document import Document, locate, locate_key
-from runner.document.edits import Edit
+from runner.document.document import Document, KeyPath, locate_key
+from runner.document.edits import COMMAND_LINE, Edit
 from runner.document.scalars import Scalar
 from runner.errors import (
     DocumentError,
@@ -109,16 +109,24 @@ def _targets(document: Document) -> tuple[str, ...]:
 
 
 def _unused(document: Document, interpolated: Interpolated) -> Iterator[Problem]:
-    """Variables of the recipe and of the environment that nothing refers to."""
+    """Variables of the recipe and of the environment that nothing refers to.
+
+    Those of bases are there to be used; a recipe that needs no more of them leaves them alone.
+    """
+    for path, name in _variables(document):
+        place = locate_key(document, path)
+        if name not in interpolated.used and place.path in (document.path, COMMAND_LINE):
+            message = f"the variable {name!r} is not used; nothing refers to ${{{name}}}"
+            yield Problem(place, message, "remove it")
+
+
+def _variables(document: Document) -> Iterator[tuple[KeyPath, str]]:
+    """Where each variable stands, and the name that refers to it."""
     variables, allowed = document.value.get("vars"), document.value.get("env")
     for name in variables if isinstance(variables, dict) else ():
-        if name not in interpolated.used:
-            message = f"the variable {name!r} is not used; nothing refers to ${{{name}}}"
-            yield Problem(locate_key(document, ("vars", name)), message, "remove it")
+        yield ("vars", name), name
     for i, name in enumerate(allowed if isinstance(allowed, list) else ()):
-        if f"env:{name}" not in interpolated.used:
-            message = f"the variable {name!r} is not used; nothing refers to ${{env:{name}}}"
-            yield Problem(locate(document, ("env", i)), message, "remove it")
+        yield ("env", i), f"env:{name}"
 
 
 def _expect_roots(missing: Mapping[str, Location]) -> None:

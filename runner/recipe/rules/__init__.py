@@ -10,11 +10,21 @@ from collections.abc import Callable, Iterator
 
 from runner.document.check import Checked
 from runner.errors import Problem
-from runner.recipe.rules import control, datasets, evaluate, expect, parameters, steps, targets
+from runner.recipe.rules import (
+    control,
+    datasets,
+    environment,
+    evaluate,
+    expect,
+    parameters,
+    steps,
+    targets,
+)
 
 Rule = Callable[[Checked], Iterator[Problem]]
 
 ALWAYS: tuple[Rule, ...] = (
+    environment.secrets,
     targets.known,
     targets.distinct,
     targets.own_folders,
