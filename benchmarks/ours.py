@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.call import main
 from benchmarks.folder import Samples
-from quant.entry import quantize
+from quant.default import quantize
 from quant.runtime import ov
 from runner.targets import load_target
 

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from quant.control.control import ControlResult, Trial
     from quant.control.entry import quantize_with_accuracy_control
     from quant.control.parameters import ControlParameters
+    from quant.default import quantize
     from quant.diagnosis.diagnose import Diagnosis, LayerDiagnosis, OutputDiagnosis, diagnose
-    from quant.entry import OperationResult, Result, apply, collect, quantize, resolve
+    from quant.entry import OperationResult, Result, apply, collect, resolve
     from quant.errors import (
         DropMissed,
         EvaluationError,
@@ -39,13 +40,14 @@ _HOMES = {
     "quant.control.control": ("ControlResult", "Trial"),
     "quant.control.entry": ("quantize_with_accuracy_control",),
     "quant.control.parameters": ("ControlParameters",),
+    "quant.default": ("quantize",),
     "quant.diagnosis.diagnose": (
         "Diagnosis",
         "LayerDiagnosis",
         "OutputDiagnosis",
         "diagnose",
     ),
-    "quant.entry": ("OperationResult", "Result", "apply", "collect", "quantize", "resolve"),
+    "quant.entry": ("OperationResult", "Result", "apply", "collect", "resolve"),
     "quant.errors": (
         "DropMissed",
         "EvaluationError",

@@ -1,13 +1,10 @@
-"""The public functions: `quantize`, and the three that it is made of."""
+"""The three functions that every quantization is made of."""
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from quant.advice import attention_advice
 from quant.errors import ParameterError, ParameterProblem, SamplesError
@@ -15,7 +12,7 @@ from quant.fold import fold
 from quant.graph import view
 from quant.inference import Inference, count
 from quant.isa import DETECT, saturates
-from quant.load import has_compressed_weights, load_model
+from quant.load import has_compressed_weights
 from quant.names import name_new_operations
 from quant.plan import (
     MinMaxPlan,
@@ -32,7 +29,7 @@ from quant.statistics.need import Need, Statistics
 from quant.statistics.passes import Progress, Samples, is_one_shot
 from quant.statistics.store import Store, collect_stored
 from quant.steps import min_max, smooth
-from quant.steps.order import COMPOSITES, DEFAULT, MIN_MAX, SMOOTH
+from quant.steps.order import COMPOSITES, MIN_MAX, SMOOTH
 from quant.steps.table import STEPS, Inferring, OnStatistics, Step, expand
 from quant.target import Target
 from quant.work import Work
@@ -79,43 +76,6 @@ class Result:
     fake_quantize_count: int
     warnings: tuple[str, ...] = ()
     fp32: ov.Model = field(compare=False, repr=False)
-
-
-def quantize(
-    model: ov.Model | str | Path,
-    samples: Samples,
-    *,
-    target: Target,
-    progress: Progress | None = None,
-    **parameters: Any,
-) -> Result:
-    """The model quantized by DefaultQuantization; the model that is handed in is not changed.
-
-    Args:
-        model: a model in memory, or a file of one.
-        samples: what the model takes, batch axis included: arrays, lists in input order, or
-            mappings by input name. An iterator will do where no step infers again.
-        target: from `runner.load_target`, or made by hand.
-        progress: called with the number of samples that are done, in every pass.
-        parameters: those of DefaultQuantization (`quant.DefaultParameters`); nested ones as
-            mappings or dataclasses.
-
-    Raises:
-        LoadError: the model can't be read or is quantized already.
-        ParameterError: a parameter is wrong, or the target can't run what it asks for.
-        SamplesError: there are no samples, or one does not fit.
-    """
-    started = time.perf_counter()
-    loaded = load_model(model)
-    load_s = time.perf_counter() - started
-    plan = resolve(loaded, [Step(use=DEFAULT, parameters=parameters)], target)
-    resolve_s = time.perf_counter() - started - load_s
-    _expect_rereadable(plan, samples)
-    statistics = collect(plan, samples, progress=progress)
-    collect_s = time.perf_counter() - started - load_s - resolve_s
-    result = apply(plan, statistics, samples, progress=progress)
-    timings = {"load_s": load_s, "resolve_s": resolve_s, "collect_s": collect_s, **result.timings}
-    return dataclasses.replace(result, timings=timings)
 
 
 def resolve(model: ov.Model, steps: Sequence[Step], target: Target) -> QuantPlan:
@@ -248,7 +208,7 @@ def apply(
     Raises:
         SamplesError: a step infers again, and the samples are not there or can't be read again.
     """
-    _expect_rereadable(plan, samples)
+    expect_rereadable(plan, samples)
     seconds: dict[str, float] = {}
     work, reference = Work(plan.model.clone()), None
     for step, name in zip(plan.steps, plan.step_names, strict=True):
@@ -287,7 +247,8 @@ def inferring(plan: QuantPlan) -> tuple[str, ...]:
     return tuple(name for name in plan.step_names if isinstance(STEPS[name], Inferring))
 
 
-def _expect_rereadable(plan: QuantPlan, samples: Samples | None) -> None:
+def expect_rereadable(plan: QuantPlan, samples: Samples | None) -> None:
+    """Raises SamplesError where a step infers again, and the samples can't be read again."""
     for name in inferring(plan):
         if samples is None:
             message = f"{name} reads the samples again; hand them to `apply` as well"

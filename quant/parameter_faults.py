@@ -44,7 +44,13 @@ def part_faults(given: Mapping[str, Any]) -> Iterator[Fault]:
     >>> [keys for keys, _ in part_faults({"apply_for_all_nodes": True, "weight_decay": 0.1})]
     [('apply_for_all_nodes',), ('weight_decay',)]
     """
-    if given.get("apply_for_all_nodes") is True and given.get("use_fast_bias", True) is True:
+    if given.get("use_smooth_quant") is False and given.get("alpha") is not None:
+        yield ("alpha",), "'alpha' needs SmoothQuant; remove `use_smooth_quant: false`"
+    if given.get("use_bias_correction") is False:
+        for key in ("use_fast_bias", "threshold", "apply_for_all_nodes"):
+            if given.get(key) is not None:
+                yield (key,), f"{key!r} has no effect with `use_bias_correction: false`"
+    elif given.get("apply_for_all_nodes") is True and given.get("use_fast_bias", True) is True:
         text = "'apply_for_all_nodes' needs BiasCorrection; add `use_fast_bias: false`"
         yield ("apply_for_all_nodes",), text
     if given.get("use_layerwise_tuning", False) is False:

@@ -261,13 +261,16 @@ class SmoothParameters(SubsetParameters):
 class DefaultParameters(MinMaxParameters):
     """Parameters of DefaultQuantization: those of the steps that it is made of.
 
-    `apply_for_all_nodes` goes with `use_fast_bias: false` only.
+    `apply_for_all_nodes` goes with `use_fast_bias: false` only. `alpha`: that of SmoothQuant.
+    `tune_hyperparams`: what is not given here is chosen by comparing models, see `quant.quantize`.
 
     `inplace_statistics` is accepted for POT's sake: reductions always run inside the graph.
     """
 
     use_channel_alignment: bool = True
     use_smooth_quant: bool = True
+    alpha: float | None = field(default=None, metadata=bounded(0, 1, "a number from 0 to 1"))
+    use_bias_correction: bool = True
     use_fast_bias: bool = True
     threshold: float | None = field(
         default=None, metadata=bounded(1e-9, float("inf"), "a number above 0")
@@ -280,3 +283,4 @@ class DefaultParameters(MinMaxParameters):
         default=0.01, metadata=bounded(0, float("inf"), "a number from 0 up")
     )
     inplace_statistics: bool = True
+    tune_hyperparams: bool = False

@@ -9,17 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from quant.control.candidate import Workshop
 from quant.control.control import ControlResult, Judge, control
 from quant.control.entry import expect_reached
 from quant.control.parameters import AccuracyAwareParameters, OnMiss
 from quant.control.verdict import Verdict
 from quant.errors import DropMissed, EvaluationError
-from quant.parameter_reader import read_parameters
 from quant.runtime import ov
 from quant.statistics.passes import Samples
-from quant.statistics.store import MemoryStore
-from quant.steps.table import Step
 from runner import plan_json
 from runner.cache.kept import Kept
 from runner.cache.keys import Keys
@@ -32,8 +28,9 @@ from runner.progress import Progress
 from runner.recipe.recipe import Recipe
 from runner.report.report import Check, Status
 from runner.subjects import make_metrics
-from runner.targets import load_target
 from runner.trials import TrialFile
+from runner.tuning import make_tuner
+from runner.workshop import make_workshop
 
 Datasets = Mapping[str, Selection]
 
@@ -73,18 +70,9 @@ def run_control(
     """
     position = controlled_step(recipe)
     assert position is not None
-    given = read_parameters(
-        AccuracyAwareParameters, recipe.steps[position].parameters, step=position
-    )
-    workshop = Workshop(
-        model=plan.quantization.model,
-        target=load_target(recipe.target.path or recipe.target.name),
-        steps=tuple(Step(use=each.use, parameters=each.parameters) for each in recipe.steps),
-        position=position,
-        parameters=given,
-        samples=samples,
-        store=kept.statistics or MemoryStore(),
-    )
+    workshop = make_workshop(plan, recipe, samples, kept)
+    given = workshop.parameters
+    assert isinstance(given, AccuracyAwareParameters)
     data = datasets["calibration"].records.path
     with mapped_errors("run accuracy control", data), _located(recipe, position):
         judge = make_judge(
@@ -96,7 +84,17 @@ def run_control(
             baseline=kept.baseline,
         )
         journal = trial_file(plan, recipe, datasets)
-        found = control(workshop, _Counted(judge, progress), journal)
+        tuner = None
+        if plan.tuning:
+            tuner = make_tuner(
+                workshop,
+                datasets["validation"],
+                judge.metrics,
+                device=plan.device,
+                baseline=None if given.annotation_free else kept.baseline,
+                progress=progress,
+            )
+        found = control(workshop, _Counted(judge, progress), journal, tuner)
         if given.on_miss is OnMiss.FAIL:
             expect_reached(found)
     return found

@@ -22,8 +22,8 @@ from runner.plan import Plan
 from runner.progress import Progress, silent
 from runner.recipe.ignore import ignored_names, ignoring_step
 from runner.recipe.recipe import Recipe
-from runner.run import Calibration, Datasets
-from runner.subjects import make_metrics
+from runner.run import Datasets
+from runner.subjects import Calibration, make_metrics
 from runner.targets import load_target
 
 

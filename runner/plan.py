@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
+from quant.control.axes import free_axes
 from quant.control.candidate import default_precisions
 from quant.control.parameters import AccuracyAwareParameters
 from quant.entry import inferring, resolve
@@ -33,6 +34,8 @@ from runner.recipe.recipe import BenchmarkSource, MetricSource, Recipe
 from runner.requirements import ALL, Parts, check_requirements, choose_device
 from runner.subjects import make_metrics, open_datasets
 from runner.targets import load_target
+
+TUNE = "tune_hyperparams"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,7 @@ class Plan:
         datasets, metrics: by role and by name.
         benchmark: None also where speed is not measured for this target.
         control: None where no step controls the accuracy.
+        tuning: what is chosen by comparing models; the quantization that is planned is that before.
         notes: what a user should know beforehand.
     """
 
@@ -115,6 +119,7 @@ class Plan:
     benchmark: BenchmarkSource | None
     checks: tuple[CheckPlan, ...]
     control: ControlPlan | None = None
+    tuning: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -145,6 +150,7 @@ def make_plan(recipe: Recipe, *, parts: Parts = ALL) -> Plan:
         benchmark=recipe.benchmark if parts.benchmark and not device.emulated else None,
         checks=_checks(recipe),
         control=_control(recipe, target),
+        tuning=_tuning(recipe),
     )
     return dataclasses.replace(plan, notes=tuple(_notes(plan, target)))
 
@@ -281,6 +287,24 @@ def controlled_step(recipe: Recipe) -> int | None:
     return next((i for i, s in enumerate(recipe.steps) if s.use == ACCURACY_AWARE), None)
 
 
+def searched_step(recipe: Recipe) -> int | None:
+    """The position of the step whose model is searched: it controls the accuracy, or tunes."""
+    return next(
+        (
+            i
+            for i, step in enumerate(recipe.steps)
+            if step.use == ACCURACY_AWARE or step.parameters.get(TUNE) is True
+        ),
+        None,
+    )
+
+
+def _tuning(recipe: Recipe) -> tuple[str, ...]:
+    position = searched_step(recipe)
+    written = {} if position is None else recipe.steps[position].parameters
+    return tuple(each.name for each in free_axes(written)) if written.get(TUNE) is True else ()
+
+
 def _subset_sizes(plan: Plan) -> list[int | None]:
     """Of the steps that live on the calibration pass."""
     again = inferring(plan.quantization)
@@ -305,6 +329,12 @@ def _notes(plan: Plan, target: Target) -> Iterator[str]:
         yield f"stat_subset_size is {largest}, but there are only {found} samples"
     if plan.control is not None:
         yield _control_note(plan.control)
+    if plan.tuning:
+        when = "where that misses the limit, " if plan.control is not None else ""
+        yield (
+            f"the plan is that before tuning: {when}{', '.join(plan.tuning)} are chosen by "
+            "comparing models"
+        )
     if plan.emulated:
         yield (
             f"the target {plan.target!r} is emulated on {plan.device}: accuracy only, "

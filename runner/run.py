@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quant.control.control import ControlResult
+from quant.control.tuning import Tuning, prepare
 from quant.diagnosis.diagnose import Diagnosis, diagnose
 from quant.entry import Result, apply, collect
 from quant.plan import Status
@@ -29,7 +30,9 @@ from runner.plan import Plan, calibration_count
 from runner.progress import Progress, silent
 from runner.recipe.recipe import Recipe
 from runner.report.report import Check, MetricValue, Performance, Size
-from runner.subjects import make_metrics, open_datasets
+from runner.subjects import Calibration, make_metrics, open_datasets
+from runner.tuning import run_tuning
+from runner.workshop import make_workshop
 
 Datasets = Mapping[str, Selection]
 
@@ -41,6 +44,7 @@ class Run:
     plan: Plan
     result: Result
     control: ControlResult | None
+    tuning: Tuning | None
     diagnosis: Diagnosis | None
     evaluation: Evaluation | None
     metrics: Mapping[str, MetricValue]
@@ -49,23 +53,6 @@ class Run:
     checks: tuple[Check, ...]
     timings: Mapping[str, float]
     cache: CacheUse
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
-    """A dataset as `quant.collect` takes it: indexable, each sample a list in the inputs' order."""
-
-    dataset: Selection
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __iter__(self) -> Iterator[list[Array]]:
-        return (self[i] for i in range(len(self)))
-
-    def __getitem__(self, index: int) -> list[Array]:
-        sample = self.dataset[index]
-        return [sample.inputs[each.name] for each in self.dataset.inputs]
 
 
 def run(
@@ -88,9 +75,10 @@ def run(
     datasets = open_datasets(recipe, plan.quantization.model)
     with _timed(timings, "cache_s"):
         kept = open_kept(cache, plan, recipe, datasets)
-        if plan.control is not None:
+        if plan.control is not None or plan.tuning:
             kept = remembered(kept)
-    result, control = quantize(plan, recipe, datasets, kept, timings, progress)
+    made = quantize(plan, recipe, datasets, kept, timings, progress)
+    result = made.result
     size = _save(plan, result, folder / f"{recipe.name}.xml")
     diagnosis = diagnose_run(result, datasets, timings, progress)
     evaluation = _evaluate(plan, recipe, result, datasets, kept, progress)
@@ -107,13 +95,14 @@ def run(
     return Run(
         plan=plan,
         result=result,
-        control=control,
+        control=made.control,
+        tuning=made.tuning,
         diagnosis=diagnosis,
         evaluation=evaluation,
         metrics=metrics,
         performance=performance,
         size=size,
-        checks=(*control_checks(plan, recipe, control), *check_all(recipe.expect, measures)),
+        checks=(*control_checks(plan, recipe, made.control), *check_all(recipe.expect, measures)),
         timings=timings,
         cache=kept.use,
     )
@@ -131,6 +120,15 @@ def _timed(timings: dict[str, float], phase: str) -> Iterator[None]:
     timings[phase] = time.perf_counter() - started
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A quantized model, and how it was searched for."""
+
+    result: Result
+    control: ControlResult | None = None
+    tuning: Tuning | None = None
+
+
 def quantize(
     plan: Plan,
     recipe: Recipe,
@@ -138,30 +136,34 @@ def quantize(
     kept: Kept,
     timings: dict[str, float],
     progress: Progress,
-) -> tuple[Result, ControlResult | None]:
+) -> Made:
     """The model quantized as planned; adds the seconds of each phase to the timings."""
     data = datasets.get("calibration")
     samples: Iterable[list[Array]] = () if data is None else Calibration(dataset=data)
     total = calibration_count(plan)
+
+    def calibrated(done: int) -> None:
+        progress("calibrate", done, total)
+
     if kept.use.statistics is not CacheState.HIT:
         progress("calibrate", 0, total)
     with (
         _timed(timings, "calibration_s"),
         mapped_errors("run the calibration", None if data is None else data.records.path),
     ):
-        statistics = collect(
-            plan.quantization,
-            samples,
-            store=kept.statistics,
-            progress=lambda done: progress("calibrate", done, total),
-        )
+        if plan.tuning:
+            prepare(make_workshop(plan, recipe, samples, kept, calibrated))
+        statistics = collect(plan.quantization, samples, store=kept.statistics, progress=calibrated)
     progress("quantize", 0, None)
     with _timed(timings, "quantize_s"):
         if plan.control is not None:
             controlled = run_control(plan, recipe, datasets, samples, kept, progress)
-            return controlled.result, controlled
+            return Made(result=controlled.result, control=controlled, tuning=controlled.tuning)
+        if plan.tuning:
+            result, tuning = run_tuning(plan, recipe, datasets, samples, kept, progress)
+            return Made(result=result, tuning=tuning)
         with mapped_errors("quantize the model"):
-            return apply(plan.quantization, statistics, samples), None
+            return Made(result=apply(plan.quantization, statistics, samples))
 
 
 def diagnose_run(

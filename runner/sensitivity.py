@@ -84,8 +84,8 @@ def measure_sensitivity(
     plan = make_plan(recipe, parts=Parts(evaluate=by_metric is not None, benchmark=False))
     datasets = open_datasets(recipe, plan.quantization.model)
     kept = open_kept(cache, plan, recipe, datasets)
-    searchless = dataclasses.replace(plan, control=None)
-    result, _ = quantize(searchless, recipe, datasets, kept, {}, progress)
+    searchless = dataclasses.replace(plan, control=None, tuning=())
+    result = quantize(searchless, recipe, datasets, kept, {}, progress).result
     diagnosis = diagnose_run(result, datasets, {}, progress)
     harm = _noise(diagnosis)
     if by_metric is None or not harm:

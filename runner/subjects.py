@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from quant.runtime import ov
 from runner.data.open import Selection, open_dataset
+from runner.data.sample import Array
 from runner.metrics.make import make_metric
 from runner.metrics.metric import Metric
 from runner.model_interface import model_inputs
@@ -24,3 +28,20 @@ def open_datasets(recipe: Recipe, model: ov.Model) -> dict[str, Selection]:
 def make_metrics(recipe: Recipe) -> dict[str, Metric]:
     """The recipe's metrics by name."""
     return {source.name: make_metric(source) for source in recipe.metrics}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """A dataset as `quant.collect` takes it: indexable, each sample a list in the inputs' order."""
+
+    dataset: Selection
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __iter__(self) -> Iterator[list[Array]]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: int) -> list[Array]:
+        sample = self.dataset[index]
+        return [sample.inputs[each.name] for each in self.dataset.inputs]

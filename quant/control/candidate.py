@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from quant.control.parameters import ControlParameters, Precision
+from quant.control.settings import Settings, nested, with_settings
 from quant.entry import Result, apply, collect, resolve
 from quant.graph import view
 from quant.parameters import LayerRequest
@@ -28,9 +29,11 @@ WIDE = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A preset, and the operations that are reverted, sorted by name."""
+    """A preset, other settings that differ from the base algorithm's, and the operations that are
+    reverted, sorted by name."""
 
     preset: Preset
+    settings: Settings = ()
     int16: tuple[str, ...] = ()
     fp32: tuple[str, ...] = ()
 
@@ -50,11 +53,12 @@ class Candidate:
     def parameters(self) -> dict[str, Any]:
         """The parameters that give DefaultQuantization the same model; lists go behind those that
         are there."""
-        found: dict[str, Any] = {"preset": self.preset.value}
+        found: dict[str, Any] = {"preset": self.preset.value, **nested(self.settings)}
         if self.fp32:
             found["ignored"] = {"scope": list(self.fp32)}
         if self.int16:
-            found["weights"] = {"layers": [{"names": list(self.int16), "bits": WIDE}]}
+            layers = [{"names": list(self.int16), "bits": WIDE}]
+            found["weights"] = {**found.get("weights", {}), "layers": layers}
         return found
 
 
@@ -63,7 +67,7 @@ class Workshop:
     """Makes candidates' models: the model, the steps and which of them is controlled, the data.
 
     `store`: holds statistics from one candidate to the next, so that only what an earlier one did
-    not need is inferred.
+    not need is inferred. `given`: the parameters as the user wrote them; tuning leaves these alone.
     """
 
     model: ov.Model
@@ -74,10 +78,11 @@ class Workshop:
     samples: Samples
     store: Store
     progress: Progress | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     def plan(self, candidate: Candidate) -> QuantPlan:
         """The candidate's plan."""
-        base = self.parameters
+        base = with_settings(self.parameters, candidate.settings)
         scope = (*base.ignored.scope, *candidate.fp32)
         layers = base.weights.layers
         if candidate.int16:

@@ -17,6 +17,7 @@ from quant.control.candidate import (
 from quant.control.parameters import Precision, Unit
 from quant.control.ranking import ranking
 from quant.control.search import Found, Judgement, Names, Stop, search
+from quant.control.tuning import Tuning, prepare
 from quant.control.verdict import Verdict
 from quant.entry import Result
 from quant.runtime import ov
@@ -24,6 +25,9 @@ from quant.scheme import Preset
 
 Judge = Callable[[ov.Model], Verdict]
 """Evaluates a quantized model."""
+
+Tuner = Callable[[Candidate, Callable[[], bool]], Tuning]
+"""Tunes from a candidate on, until it is told that the budget is spent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +71,7 @@ class ControlResult:
         reverted: in topological order.
         untried: those of the reverted that may be unnecessary: the budget ended before.
         trials: every model that was evaluated, in order.
+        tuning: how settings were chosen before anything was reverted; None where they were not.
     """
 
     result: Result
@@ -77,18 +82,28 @@ class ControlResult:
     reverted: tuple[Reverted, ...]
     untried: tuple[str, ...]
     trials: tuple[Trial, ...]
+    tuning: Tuning | None = None
 
 
-def control(workshop: Workshop, judge: Judge, journal: Journal | None = None) -> ControlResult:
+def control(
+    workshop: Workshop,
+    judge: Judge,
+    journal: Journal | None = None,
+    tuner: Tuner | None = None,
+) -> ControlResult:
     """The base algorithm's model with as few operations reverted as the limit takes.
 
     Args:
         judge: evaluates a model on every sample; one that misses the limit possibly on fewer.
         journal: takes every trial; those that it holds are not evaluated again, but spend the
             budget as they did.
+        tuner: chooses settings where those of the start miss the limit.
     """
     log = _Log(workshop=workshop, judge=judge, journal=journal)
+    if tuner is not None:
+        prepare(workshop)
     current, reason = _preset(log), Stop.MINIMAL
+    current, tuning = _tuned(log, current, tuner)
     untried: tuple[str, ...] = ()
     if not log.verdict(current).meets:
         start = current
@@ -110,6 +125,7 @@ def control(workshop: Workshop, judge: Judge, journal: Journal | None = None) ->
         reverted=_reverted(workshop, current),
         untried=untried,
         trials=tuple(log.trials.values()),
+        tuning=tuning,
     )
 
 
@@ -122,6 +138,15 @@ def _preset(log: _Log) -> Candidate:
         return first
     mixed = Candidate(preset=Preset.MIXED)
     return mixed if log.verdict(mixed).excess <= log.verdict(first).excess else first
+
+
+def _tuned(log: _Log, current: Candidate, tuner: Tuner | None) -> tuple[Candidate, Tuning | None]:
+    """The tuned candidate, where the start misses the limit and it comes nearer on all samples."""
+    if tuner is None or log.verdict(current).meets or log.is_spent(len(log.trials)):
+        return current, None
+    found = tuner(current, lambda: log.is_spent(len(log.trials)))
+    is_nearer = log.verdict(found.candidate).excess < log.verdict(current).excess
+    return (found.candidate if is_nearer else current), found
 
 
 def _groups(

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from quant.control.candidate import Workshop
-from quant.control.control import ControlResult, Journal, control
+from quant.control.candidate import Candidate, Workshop
+from quant.control.control import ControlResult, Journal, Tuner, control
+from quant.control.gain import Gain, Reading, paired_gain
+from quant.control.noise import output_noise
 from quant.control.parameters import ControlParameters, OnMiss
+from quant.control.tuning import Tuning, subset_size, tune
 from quant.control.verdict import Array, Limit, Verdict, verdict
 from quant.errors import DropMissed, EvaluationError, SamplesError
 from quant.load import load_model
@@ -84,12 +87,28 @@ def quantize_with_accuracy_control(
         samples=samples,
         store=MemoryStore(),
         progress=progress,
+        given=parameters,
     )
     judge = _judge(loaded, evaluate, target, given, higher_is_better=higher_is_better)
-    found = control(workshop, judge, journal)
+    found = control(workshop, judge, journal, _tuner(workshop, judge))
     if given.on_miss is OnMiss.FAIL:
         expect_reached(found)
     return found
+
+
+def _tuner(workshop: Workshop, judge: _Judge) -> Tuner | None:
+    """Compares by the user's metric, and by the output error on the calibration samples."""
+    given = workshop.parameters
+    if not given.tune_hyperparams:
+        return None
+    metric = _Metric(judge=judge, subset=_drawn(judge, given))
+    count = subset_size(given, workshop.samples)
+
+    def tuner(start: Candidate, is_spent: Callable[[], bool]) -> Tuning:
+        with output_noise(workshop.model, workshop.samples, count, given.seed) as noise:
+            return tune(workshop, start, noise, metric, samples=count, is_spent=is_spent)
+
+    return tuner
 
 
 def expect_reached(found: ControlResult) -> None:
@@ -133,6 +152,38 @@ class _Judge:
         mean = float(np.mean(values[read]))
         limits, count = {METRIC: self.limit}, int(read.sum())
         return verdict(limits, {METRIC: mean}, samples=count, is_whole=bool(read.all()))
+
+
+def _drawn(judge: _Judge, given: ControlParameters) -> tuple[int, ...] | None:
+    """The samples that models are compared on; None where single ones can't be asked for."""
+    if judge.fp32 is None:
+        return None
+    order = np.random.default_rng(given.seed).permutation(len(judge.fp32))
+    return tuple(sorted(order[: subset_size(given, judge.fp32)].tolist()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Metric:
+    """Reads the user's metric, on samples of which the judge reads all."""
+
+    judge: _Judge
+    subset: tuple[int, ...] | None
+
+    def measure(self, model: ov.Model) -> Mapping[str, Reading]:
+        judge = self.judge
+        compiled = core().compile_model(model, judge.device, F32)
+        if self.subset is None:
+            value, _ = _evaluated(judge.evaluate(compiled))
+            return {METRIC: Reading(value=value, outcomes=None)}
+        _, found = _evaluated(judge.evaluate(compiled, subset=list(self.subset)))
+        values = _expected(found, len(self.subset))
+        return {METRIC: Reading(value=float(values.mean()), outcomes=values)}
+
+    def gain(self, name: str, before: Reading, after: Reading) -> Gain:
+        sign = 1 if self.judge.limit.higher_is_better else -1
+        if self.subset is None:
+            return Gain(value=sign * (after.value - before.value), error=math.inf)
+        return paired_gain(sign * before.outcomes, sign * after.outcomes)
 
 
 def _judge(

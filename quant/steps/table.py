@@ -116,8 +116,8 @@ PARTS: Mapping[str, Callable[[DefaultParameters], bool]] = {
     ALIGN: lambda whole: whole.use_channel_alignment,
     SMOOTH: lambda whole: whole.use_smooth_quant,
     MIN_MAX: lambda _: True,
-    FAST_BIAS: lambda whole: whole.use_fast_bias,
-    BIAS: lambda whole: not whole.use_fast_bias,
+    FAST_BIAS: lambda whole: whole.use_bias_correction and whole.use_fast_bias,
+    BIAS: lambda whole: whole.use_bias_correction and not whole.use_fast_bias,
     OVERFLOW: lambda _: True,
     TUNING: lambda whole: whole.use_layerwise_tuning,
 }

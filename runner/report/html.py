@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from runner.report import numbers
 from runner.report.report import Report
+from runner.report.terminal import tuning_table
 
 TEMPLATE = "report.html.j2"
 
@@ -27,5 +28,6 @@ def report_to_html(report: Report) -> str:
         "size": numbers.size,
         "interval": numbers.interval,
         "span": numbers.span,
+        "tuning_table": tuning_table,
     }
     return environment.get_template(TEMPLATE).render(report=report)

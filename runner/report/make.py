@@ -5,13 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from io import StringIO
 from pathlib import Path
-from typing import Any
 
-from ruamel.yaml import YAML
-
-from quant.control.control import ControlResult
 from quant.diagnosis.diagnose import LayerDiagnosis
 from quant.entry import OperationResult
 from quant.plan import Status as Fate
@@ -20,8 +15,6 @@ from runner.environment import describe
 from runner.recipe.recipe import Recipe
 from runner.report.numbers import finite
 from runner.report.report import (
-    Control,
-    ControlTrial,
     KeptOperation,
     Layer,
     OutputNoise,
@@ -31,6 +24,7 @@ from runner.report.report import (
     Timings,
 )
 from runner.report.schemes import activations
+from runner.report.searches import control_content, tuning_content
 from runner.run import Run, count
 
 
@@ -59,7 +53,8 @@ def make_report(
         timings=Timings(**run.timings, **seconds),
         artifacts=artifacts,
         cache=run.cache,
-        control=None if run.control is None else _control(run.control),
+        control=None if run.control is None else control_content(run.control),
+        tuning=None if run.tuning is None else tuning_content(run.tuning),
         notes=tuple(dict.fromkeys((*plan.notes, *result.warnings, *notes))),
     )
 
@@ -97,37 +92,6 @@ def _quantization(run: Run) -> Quantization:
             if _is(each, Fate.FLOAT)
         ),
     )
-
-
-def _control(found: ControlResult) -> Control:
-    return Control(
-        reached=found.reached,
-        reason=found.reason,
-        untried=found.untried,
-        parameters=_yaml(found.candidate.parameters()),
-        trials=tuple(
-            ControlTrial(
-                preset=each.candidate.preset.value,
-                int16=each.candidate.int16,
-                fp32=each.candidate.fp32,
-                values={name: finite(value) for name, value in each.verdict.values.items()},
-                drops={name: finite(value) for name, value in each.verdict.drops.items()},
-                meets=each.verdict.meets,
-                samples=each.verdict.samples,
-                seconds=each.seconds,
-            )
-            for each in found.trials
-        ),
-    )
-
-
-def _yaml(parameters: Mapping[str, Any]) -> str:
-    """Parameters as they stand in a recipe, lists a line per item."""
-    stream = StringIO()
-    writer = YAML()
-    writer.width = 4096  # names are never cut
-    writer.dump(parameters, stream)
-    return stream.getvalue()
 
 
 def _is(operation: OperationResult, fate: Fate) -> bool:

@@ -195,6 +195,40 @@ class Control:
     trials: tuple[ControlTrial, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuningTrial:
+    """A model that tuning compared.
+
+    Attributes:
+        parameters: what it differs in from the recipe, by path.
+        values: by metric; `sqnr_db`: signal to noise of the outputs, the mean of the samples'.
+        is_better: than the best one before it.
+    """
+
+    parameters: Mapping[str, str | bool | float]
+    values: Mapping[str, float | None]
+    sqnr_db: float | None
+    is_better: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """How settings were chosen.
+
+    Attributes:
+        axes: what was open.
+        parameters: YAML of what was chosen, to paste; empty where nothing better was found.
+        samples: how many the models were compared on.
+        trials: the first is the recipe as it is written.
+    """
+
+    axes: tuple[str, ...]
+    parameters: str
+    samples: int
+    trials: tuple[TuningTrial, ...]
+
+
 class Status(StrEnum):
     """The outcome of a check."""
 
@@ -255,6 +289,7 @@ class Report:
     artifacts: Mapping[str, str]
     cache: CacheUse = field(default_factory=CacheUse)
     control: Control | None = None
+    tuning: Tuning | None = None
     notes: tuple[str, ...] = ()
 
     @property

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.console import Console
 from rich.text import Text
 
 from runner.report.numbers import interval, number, size
-from runner.report.report import Report, Status
+from runner.report.report import Report, Status, Tuning
 from runner.report.tables import print_table
 
 STYLES = {Status.PASS: "bold green", Status.FAIL: "bold red"}
@@ -35,6 +35,7 @@ def print_report(report: Report, console: Console) -> None:
         f"operations: {counts.quantized} quantized, {counts.passthrough} passed through, "
         f"{counts.fused} fused, {len(counts.not_quantized)} kept in floating point"
     )
+    _print_tuning(report, console)
     _print_control(report, console)
     _print_noise(report, console)
     console.print(f"cache: {report.cache}")
@@ -62,6 +63,41 @@ def _print_noise(report: Report, console: Console) -> None:
         return
     worst = (f"{each.noise_share:.0%} {each.name}" for each in report.worst_layers[:WORST])
     console.print(f"signal to noise: output {', '.join(outputs)}; of the noise: {', '.join(worst)}")
+
+
+def _print_tuning(report: Report, console: Console) -> None:
+    """The models that were compared, and what was chosen, as parameters to paste."""
+    found = report.tuning
+    if found is None:
+        return
+    console.print(f"tuning: {len(found.trials)} models compared on {found.samples} samples")
+    print_table(console, *tuning_table(found), numbers=range(1, len(found.trials[0].values) + 3))
+    if found.parameters:
+        console.print("chosen:")
+        for line in found.parameters.splitlines():
+            console.print(f"  {line}", markup=False, soft_wrap=True)
+    else:
+        console.print("nothing better was found: the settings stay")
+
+
+def tuning_table(found: Tuning) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """The head, and a row per model: what was changed in the best one before it."""
+    head = ("changed", *found.trials[0].values, "SQNR, dB", "seconds", "")
+    best: Mapping[str, str | bool | float] = {}
+    rows = []
+    for each in found.trials:
+        changed = {path: v for path, v in each.parameters.items() if best.get(path) != v}
+        words = ", ".join(f"{path}: {_as_yaml(value)}" for path, value in changed.items())
+        values = (each.values.values(), (each.sqnr_db, each.seconds))
+        numbers = (number(value) for part in values for value in part)
+        rows.append((words or "as written", *numbers, "better" if each.is_better else ""))
+        best = each.parameters if each.is_better else best
+    return head, rows
+
+
+def _as_yaml(value: str | bool | float) -> str:
+    """A value as it stands in a recipe."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _print_control(report: Report, console: Console) -> None:

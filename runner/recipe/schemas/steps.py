@@ -37,7 +37,7 @@ ADVICE = {
 }
 NOT_YET = "remove it; what it asks for is not done in this version"
 LATER = dict.fromkeys(
-    ("tune_hyperparams", "restore_mode", "annotation_conf_threshold", "metric_subset_ratio"),
+    ("restore_mode", "annotation_conf_threshold", "metric_subset_ratio"),
     NOT_YET,
 )
 
@@ -120,8 +120,11 @@ DEFAULT: dict[str, Rules] = {
     **TUNING,
     "use_layerwise_tuning": TRUTH,
     "use_smooth_quant": TRUTH,
+    "alpha": SMOOTH["alpha"],
+    "use_bias_correction": TRUTH,
     "use_fast_bias": TRUTH,
     "inplace_statistics": TRUTH,
+    "tune_hyperparams": TRUTH,
 }
 
 ACCURACY_AWARE: dict[str, Rules] = {

@@ -135,9 +135,13 @@ def test_a_missed_limit_can_be_an_error(tmp_path: Path, call: Any) -> None:
             "the metric 'sqnr' has no finite value of FP32 that it could drop from",
         ),
         ({"parameters": "base_algorithm: x"}, "unknown key 'base_algorithm'"),
-        ({"parameters": "tune_hyperparams: true"}, "'tune_hyperparams' is not in this version"),
+        ({"parameters": "alpha: 0.5"}, "'alpha' needs SmoothQuant"),
+        (
+            {"parameters": "use_bias_correction: false, use_fast_bias: true"},
+            "'use_fast_bias' has no effect with `use_bias_correction: false`",
+        ),
     ],
-    ids=["metric", "baseline", "sqnr", "base_algorithm", "later"],
+    ids=["metric", "baseline", "sqnr", "base_algorithm", "alpha", "bias"],
 )
 def test_errors(tmp_path: Path, call: Any, changes: dict[str, str], words: str) -> None:
     code, _, err = call("apply", write(tmp_path, 2, **changes))
