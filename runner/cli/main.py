@@ -13,6 +13,9 @@ VERBS = {
     "plan": "show what would run: schemes of operations, samples, checks",
     "sensitivity": "which operations lose the accuracy; can write `ignored` for them",
     "validate": "parse and check recipes; reads no data, loads no weights",
+    "show": "one recipe out of its bases, variables and edits; where each value comes from",
+    "diff": "what two recipes do differently",
+    "fmt": "recipes in one layout; comments stay",
     "cache": "what earlier runs left for later ones: info, prune, verify",
     "list": "recipes, targets, steps, loaders, metrics, preprocessing",
 }

@@ -53,18 +53,21 @@ def build_recipe(
         metadata=_metadata(value.get("metadata", {})),
         abstract=value.get("abstract", False),
         document=resolved_content(checked, paths, target, source.name),
-        locations=_locations(checked),
+        locations=_locations(checked, target),
         files=files,
         profile=profile,
     )
 
 
-def _locations(checked: Checked) -> dict[KeyPath, Location]:
-    """The place of every value; of a mapping under a key, of that key."""
+def _locations(checked: Checked, target: int) -> dict[KeyPath, Location]:
+    """The place of every value; of a mapping under a key, of that key; of targets, the one only."""
     found = dict(checked.document.locations)
     keys = checked.document.key_locations
     mappings = (path for path in keys if isinstance(value_at(checked.written, path), dict))
-    return {**found, **{path: keys[path] for path in mappings}}
+    found |= {path: keys[path] for path in mappings}
+    if ("targets",) in found:
+        found["targets",] = found["targets", 0] = found["targets", target]
+    return found
 
 
 def _target(value: Value, paths: Paths, index: int) -> TargetSource:

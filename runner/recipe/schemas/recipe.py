@@ -97,7 +97,7 @@ RECIPE: Rules = {
         "name": {**NAME, "required": True, "meta": {**NAME["meta"], "vital": True}},
         "metadata": METADATA,
         "abstract": TRUTH,
-        **COMPOSITION["schema"],
+        "extends": COMPOSITION["schema"]["extends"],
         "env": ENV,
         "vars": {
             "type": "dict",
@@ -120,6 +120,8 @@ RECIPE: Rules = {
         "benchmark": BENCHMARK,
         "expect": EXPECT,
         "outputs": OUTPUTS,
+        "set": COMPOSITION["schema"]["set"],
+        "profiles": COMPOSITION["schema"]["profiles"],
     },
     "meta": {
         "spellings": {
