@@ -1,6 +1,6 @@
 """Seconds of each phase of quantizing a network of so many operations, with two samples.
 
-`python -m benchmarks.phases NETWORK OPERATIONS [--plan-only]` prints them as JSON.
+`python -m benchmarks.phases NETWORK OPERATIONS` prints them as JSON.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.networks import GROWING
 T = TypeVar("T")
 
 
-def phases_s(network: str, operations: int, *, plan_only: bool) -> dict[str, float]:
+def phases_s(network: str, operations: int) -> dict[str, float]:
     """`compile`: OpenVINO compiles the model as it is, which is no part of quantizing it."""
     source = GROWING[network](operations)
     parameters = {"model_type": "transformer"} if network == "encoders" else {}
@@ -31,10 +31,9 @@ def phases_s(network: str, operations: int, *, plan_only: bool) -> dict[str, flo
     found: dict[str, float] = {}
     model = _timed(found, "load", lambda: load_model(source))
     plan = _timed(found, "resolve", lambda: resolve(model, steps, target))
-    if not plan_only:
-        _timed(found, "compile", lambda: core().compile_model(model, "CPU", THROUGHPUT))
-        statistics = _timed(found, "collect", lambda: collect(plan, samples(source, 2)))
-        _timed(found, "apply", lambda: apply(plan, statistics))
+    _timed(found, "compile", lambda: core().compile_model(model, "CPU", THROUGHPUT))
+    statistics = _timed(found, "collect", lambda: collect(plan, samples(source, 2)))
+    _timed(found, "apply", lambda: apply(plan, statistics))
     return found
 
 
@@ -49,7 +48,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("network", choices=GROWING)
     parser.add_argument("operations", type=int)
-    parser.add_argument("--plan-only", action="store_true")
     given = parser.parse_args()
-    phases_s(given.network, 70, plan_only=False)  # loads the plugin
-    print(json.dumps(phases_s(given.network, given.operations, plan_only=given.plan_only)))
+    phases_s(given.network, 70)  # loads the plugin
+    print(json.dumps(phases_s(given.network, given.operations)))

@@ -24,9 +24,6 @@ from tests.networks import GROWING, mobilenet_v2
 
 SAMPLES = (100, 300, 1000, 3000)
 OPERATIONS = (100, 300, 1000, 3000, 10_000)
-MOST_COMPILED = 3000
-"""Operations up to which models are compiled: OpenVINO takes minutes for larger ones of ours."""
-
 FEW, MANY = 300, 3000
 """Samples between which memory is compared."""
 
@@ -42,11 +39,10 @@ def main() -> None:
     )
     parser.add_argument("--samples", type=int, nargs="+", default=SAMPLES)
     parser.add_argument("--operations", type=int, nargs="+", default=OPERATIONS)
-    parser.add_argument("--most-compiled", type=int, default=MOST_COMPILED)
     parser.add_argument("--output", type=Path, default=ROOT / "docs")
     given = parser.parse_args()
     seconds, growth = of_samples(given.samples)
-    phases = of_operations(given.operations, given.most_compiled)
+    phases = of_operations(given.operations)
     content = {
         "environment": f"{machine()}; f32, batch 1, preset performance",
         "samples_s": seconds,
@@ -78,13 +74,12 @@ def of_samples(counts: Sequence[int]) -> tuple[Curves, dict[str, dict[int, int]]
     return seconds, growth
 
 
-def of_operations(counts: Sequence[int], most_compiled: int) -> dict[str, Curves]:
+def of_operations(counts: Sequence[int]) -> dict[str, Curves]:
     """Seconds of each phase by operations, of each network that grows."""
     found: dict[str, dict[str, list[tuple[float, float]]]] = {name: {} for name in GROWING}
     for network, curves in found.items():
         for count in counts:
-            options = ["--plan-only"] if count > most_compiled else []
-            phases = child("phases", network, count, *options)[0]
+            phases = child("phases", network, count)[0]
             print(f"{network}, {count} operations: {phases}", flush=True)
             for phase, seconds in phases.items():
                 curves.setdefault(phase, []).append((count, seconds))

@@ -70,10 +70,18 @@ def normal(rng: Rng, *shape: int, fan_in: int) -> Array:
 
 
 def conv(
-    rng: Rng, x: Any, sizes: tuple[int, ...], name: str, *, bias: bool = True, stride: int = 1
+    rng: Rng,
+    x: Any,
+    sizes: tuple[int, ...],
+    name: str,
+    *,
+    bias: bool = True,
+    stride: int = 1,
+    gain: float = 1,
 ) -> ov.Node:
     """A convolution of any rank with weights of `sizes`, [out, in, *kernel], with a bias."""
-    weights = constant(normal(rng, *sizes, fan_in=int(np.prod(sizes[1:]))), f"{name}/weights")
+    drawn = normal(rng, *sizes, fan_in=int(np.prod(sizes[1:])))
+    weights = constant(gain * drawn, f"{name}/weights")
     spatial = len(sizes) - 2
     pads = [size // 2 for size in sizes[2:]]
     node = opset.convolution(x, weights, [stride] * spatial, pads, pads, [1] * spatial)

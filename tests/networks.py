@@ -197,14 +197,18 @@ def _norm(rng: Rng, x: ov.Node, width: int, name: str) -> ov.Node:
 
 def residual_blocks(operations: int) -> ov.Model:
     """Blocks of three convolutions one after the other, the last two with nothing but a bias
-    between them; of about so many operations, like the other networks that grow."""
+    between them; of about so many operations, like the other networks that grow. The more blocks,
+    the less each adds to its shortcut, so that the sum stays finite.
+
+    Source: Zhang et al. (2019), Fixup initialization.
+    """
     rng, x = np.random.default_rng(0), parameter("x", 1, 4, 4, 4)
     node = x
     for block in range(operations // 9):
         name = f"block{block}"
         branch = relu(conv(rng, node, (4, 4, 1, 1), f"{name}/conv0"), f"{name}/relu0")
-        for i in (1, 2):
-            branch = conv(rng, branch, (4, 4, 1, 1), f"{name}/conv{i}")
+        branch = conv(rng, branch, (4, 4, 1, 1), f"{name}/conv1")
+        branch = conv(rng, branch, (4, 4, 1, 1), f"{name}/conv2", gain=9 / operations)
         node = relu(named(opset.add(branch, node), f"{name}/sum"), f"{name}/relu")
     return finish([node], [x])
 

@@ -44,5 +44,6 @@ def test_what_was_not_measured_is_a_dash(tmp_path: Path) -> None:
     }
 
 
-def test_phases_of_a_network_that_is_only_planned() -> None:
-    assert phases_s("dense_blocks", 70, plan_only=True).keys() == {"load", "resolve"}
+def test_phases_of_a_network() -> None:
+    phases = {"load", "resolve", "compile", "collect", "apply"}
+    assert phases_s("dense_blocks", 70).keys() == phases

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from quant.entry import resolve
 from quant.load import load_model
 from quant.parameters import Aggregator
-from quant.plan import Subset, TensorRef
+from quant.plan import QuantPlan, Subset, TensorRef
 from quant.runtime import F32, core, opset, ov
 from quant.statistics.calibration import calibration_model
 from quant.statistics.collect import collect_needs
@@ -40,6 +40,15 @@ def need(name: str, kind: Reduction, axis: int | None, channels: int) -> Need:
 
 def nodes_of(model: ov.Model, kind: str) -> list[ov.Node]:
     return [node for node in model.get_ordered_ops() if node.get_type_name() == kind]
+
+
+def needs_of(plan: QuantPlan) -> list[Need]:
+    return [
+        each
+        for name, step in zip(plan.step_names, plan.steps, strict=True)
+        if isinstance(kind := STEPS[name], OnStatistics)
+        for each in kind.needs(step)
+    ]
 
 
 @st.composite
@@ -151,17 +160,25 @@ def test_reductions_need_no_reshape_each() -> None:
     assert len(nodes_of(calibration, "Reshape")) <= reshapes + 1
 
 
+def test_no_operation_joins_or_serves_many_reductions(cpu: Target) -> None:
+    """OpenVINO compiles such nodes in a time that grows with the square of the reductions."""
+    model = load_model(networks.residual_blocks(300))
+    plan = resolve(model, [Step(use="DefaultQuantization")], cpu)
+    calibration, columns = calibration_model(model, needs_of(plan))
+    taps = sum(len(nodes_of(calibration, each)) for each in ("ReduceMax", "ReduceMean", "ReduceL2"))
+    assert len(columns.columns) > taps > 200
+    widest = max(len(node.input_values()) for node in nodes_of(calibration, "Concat"))
+    readers = max(
+        len(node.output(0).get_target_inputs()) for node in nodes_of(calibration, "Constant")
+    )
+    assert max(widest, readers) <= 64
+
+
 def test_reductions_run_right_behind_their_tensors(cpu: Target) -> None:
     """Else tensors leave the cache, and all of them are kept in memory until the end."""
     model = load_model(networks.mobilenet_v2(side=32))
     plan = resolve(model, [Step(use="DefaultQuantization")], cpu)
-    needs = [
-        each
-        for name, step in zip(plan.step_names, plan.steps, strict=True)
-        if isinstance(kind := STEPS[name], OnStatistics)
-        for each in kind.needs(step)
-    ]
-    calibration, _ = calibration_model(model, needs)
+    calibration, _ = calibration_model(model, needs_of(plan))
     compiled = core().compile_model(calibration, "CPU", F32)
     places = {}
     for node in compiled.get_runtime_model().get_ordered_ops():
