@@ -30,12 +30,14 @@ def apply_recipe(
     *,
     parts: Parts = ALL,
     cache: Cache | None = None,
+    strict: bool = False,
     progress: Progress = silent,
 ) -> Report:
     """The report of a recipe's run, which stands in `outputs.dir` together with the model.
 
     Args:
         cache: holds what is not to be inferred again; None: all is inferred.
+        strict: warnings of checks count as failures.
 
     Raises:
         RunnerError: nothing is changed in `outputs.dir` then.
@@ -54,6 +56,7 @@ def apply_recipe(
             recipe,
             seconds={"load_s": load_s, "total_s": time.perf_counter() - started},
             artifacts=_artifacts(recipe),
+            strict=strict,
             notes=(
                 *((NO_HTML,) if _lacks_html(recipe) else ()),
                 *(() if cache is None else cache.notes),

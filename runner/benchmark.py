@@ -20,7 +20,7 @@ from runner.foreign_errors import mapped_errors
 from runner.inference import LATENCY, THROUGHPUT, by_position, compile_model, drained
 from runner.progress import Progress, silent
 from runner.recipe.recipe import BenchmarkSource
-from runner.report.report import Latency, Performance, Speed
+from runner.report.report import Latency, Performance, Repeat, Speed
 
 SAMPLES = 32
 """Samples that are read and then inferred over and over."""
@@ -84,7 +84,12 @@ def summarize(rounds: Sequence[tuple[Round, Round]], source: BenchmarkSource) ->
         hint=source.hint,
         seconds=source.seconds,
         repeats=source.repeats,
+        rounds=tuple((_repeat_of(before), _repeat_of(after)) for before, after in rounds),
     )
+
+
+def _repeat_of(found: Round) -> Repeat:
+    return Repeat(throughput_fps=found[0], latency_ms=median(found[1]))
 
 
 def _speed(rounds: Sequence[Round]) -> Speed:

@@ -21,12 +21,13 @@ from runner.cache.kept import Kept
 from runner.cache.keys import Keys
 from runner.data.open import Selection
 from runner.errors import LimitMissed, Problem, RecipeError
+from runner.expect.check import Check
+from runner.expect.verdict import Status
 from runner.foreign_errors import mapped_errors
 from runner.judge import NoDropError, make_judge
 from runner.plan import ControlPlan, Plan, controlled_step
 from runner.progress import Progress
 from runner.recipe.recipe import Recipe
-from runner.report.report import Check, Status
 from runner.subjects import make_metrics
 from runner.trials import TrialFile
 from runner.tuning import make_tuner
@@ -118,6 +119,7 @@ def control_checks(plan: Plan, recipe: Recipe, found: ControlResult | None) -> t
             bound=limit,
             where=where,
             message=_message(name, drop, plan.control, found),
+            drop_type=plan.control.drop_type,
         )
         for name, drop in drops.items()
     )

@@ -16,7 +16,7 @@ from runner.data.open import Selection
 from runner.data.sample import Array
 from runner.evaluate import evaluate
 from runner.foreign_errors import mapped_errors
-from runner.metric_value import metric_value
+from runner.metric_value import drop_of
 from runner.metrics.metric import Packed
 from runner.plan import Plan
 from runner.progress import Progress, silent
@@ -139,7 +139,9 @@ def _drop(trials: _Trials, ignored: Iterable[str]) -> float | None:
         baseline=trials.baseline,
         progress=silent,
     )
-    return metric_value(source.metric, metric, found.outcomes[source.name]).drop
+    both = found.outcomes[source.name]
+    before, after = metric.value(both.fp32), metric.value(both.quantized)
+    return drop_of(before, after, higher_is_better=metric.higher_is_better)
 
 
 def _candidate(trials: _Trials, ignored: Iterable[str]) -> ov.Model:

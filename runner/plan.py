@@ -5,10 +5,9 @@ A Plan holds no folder, so that the same recipe, model and machine give the same
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any
 
@@ -27,11 +26,16 @@ from quant.steps.table import Step
 from quant.target import Target
 from runner.data.open import Selection
 from runner.errors import Problem, RecipeError
+from runner.expect.emulated import speed_problems
+from runner.expect.power import power_notes
+from runner.expect.subjects import FP32
+from runner.expect.when import unmet
+from runner.facts import facts
 from runner.foreign_errors import located, mapped_errors
 from runner.metrics.agreement import NAME as AGREEMENT
 from runner.model_digest import expect_digest, model_digest
 from runner.recipe.recipe import BenchmarkSource, MetricSource, Recipe
-from runner.requirements import ALL, Parts, check_requirements, choose_device
+from runner.requirements import ALL, Device, Parts, check_requirements, choose_device
 from runner.subjects import make_metrics, open_datasets
 from runner.targets import load_target
 
@@ -53,22 +57,27 @@ class DatasetPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricPlan:
-    """A metric with its own options."""
+    """A metric with its own options. `is_share`: whether it is a share of the samples."""
 
     metric: str
     higher_is_better: bool
+    is_share: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckPlan:
-    """An expectation without its place."""
+    """An expectation without its place. `unmet`: the condition that does not hold here."""
 
     id: str
     metric: str
     kind: str
     bound: float
     drop_type: str
+    against: str = FP32
+    confidence: float | None = None
+    severity: str = "error"
+    unmet: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +143,11 @@ def make_plan(recipe: Recipe, *, parts: Parts = ALL) -> Plan:
     _expect_runnable(recipe)
     target = load_target(recipe.target.path or recipe.target.name)
     device = choose_device(target)
-    check_requirements(recipe, target, device, parts)
+    if impossible := tuple(speed_problems(recipe, target)):
+        raise RecipeError(impossible)
+    checks = _checks(recipe, device)
+    active = [each for each, check in zip(recipe.expect, checks, strict=True) if not check.unmet]
+    check_requirements(replace(recipe, expect=tuple(active)), target, device, parts)
     digest, quantization = _digest_and_resolve(recipe, target)
     datasets = _datasets(recipe, quantization.model)
     plan = Plan(
@@ -148,11 +161,11 @@ def make_plan(recipe: Recipe, *, parts: Parts = ALL) -> Plan:
         datasets=datasets,
         metrics=_metrics(recipe, datasets) if parts.evaluate else {},
         benchmark=recipe.benchmark if parts.benchmark and not device.emulated else None,
-        checks=_checks(recipe),
+        checks=checks,
         control=_control(recipe, target),
         tuning=_tuning(recipe),
     )
-    return dataclasses.replace(plan, notes=tuple(_notes(plan, target)))
+    return replace(plan, notes=tuple(_notes(plan, target)))
 
 
 def calibration_count(plan: Plan) -> int:
@@ -242,6 +255,7 @@ def _metrics(recipe: Recipe, datasets: Mapping[str, DatasetPlan]) -> dict[str, M
         source.name: MetricPlan(
             metric=source.metric,
             higher_is_better=made[source.name].higher_is_better,
+            is_share=made[source.name].is_share,
             options=source.options,
         )
         for source in recipe.metrics
@@ -256,9 +270,22 @@ def _without_labels(recipe: Recipe, source: MetricSource) -> Problem:
     )
 
 
-def _checks(recipe: Recipe) -> tuple[CheckPlan, ...]:
-    names = [each.name for each in dataclasses.fields(CheckPlan)]
-    return tuple(CheckPlan(**{n: getattr(each, n) for n in names}) for each in recipe.expect)
+def _checks(recipe: Recipe, device: Device) -> tuple[CheckPlan, ...]:
+    found = facts(recipe, device)
+    return tuple(
+        CheckPlan(
+            id=each.id,
+            metric=each.metric,
+            kind=each.kind,
+            bound=each.bound,
+            drop_type=each.drop_type,
+            against=each.against,
+            confidence=each.confidence,
+            severity=each.severity.value,
+            unmet=unmet(each.when, found),
+        )
+        for each in recipe.expect
+    )
 
 
 def _control(recipe: Recipe, target: Target) -> ControlPlan | None:
@@ -327,6 +354,7 @@ def _notes(plan: Plan, target: Target) -> Iterator[str]:
     found = calibration_count(plan)
     if largest > found:
         yield f"stat_subset_size is {largest}, but there are only {found} samples"
+    yield from power_notes(plan)
     if plan.control is not None:
         yield _control_note(plan.control)
     if plan.tuning:

@@ -9,11 +9,9 @@ from quant.runtime import core
 from quant.target import Target
 from runner.data import open as data
 from runner.errors import MissingDevice, MissingExtra
+from runner.expect.subjects import SPEED
 from runner.metrics import make as metrics
 from runner.recipe.recipe import Expectation, Recipe
-
-SPEED = ("throughput", "latency_ms")
-"""Quantities that can only be measured on the target's own device."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +97,7 @@ def _expect_no_device(recipe: Recipe, target: Target, parts: Parts) -> None:
 def _no_speed(check: Expectation, absent: str) -> str:
     return (
         f"the check {check.id!r} needs a speed, which emulation can't measure: "
-        f"{absent}; remove the check or run with --no-benchmark"
+        f"{absent}; give the check `when: {{emulated: false}}`, or run with --no-benchmark"
     )
 
 

@@ -23,13 +23,25 @@ from runner.control import control_checks, run_control
 from runner.data.open import Selection
 from runner.data.sample import Array
 from runner.evaluate import Evaluation, evaluate
+from runner.expect.check import Check
+from runner.expect.checks import Evidence, check_all
+from runner.expect.quantity import Quantities, Reference
+from runner.expect.subjects import FP32
 from runner.foreign_errors import mapped_errors
-from runner.gates import Measures, check_all
+from runner.measured import (
+    count,
+    memory_quantities,
+    metric_quantities,
+    result_quantities,
+    size_quantities,
+    speed_quantities,
+)
+from runner.memory import peak_bytes, restart_peak
 from runner.metric_value import metric_value
 from runner.plan import Plan, calibration_count
 from runner.progress import Progress, silent
 from runner.recipe.recipe import Recipe
-from runner.report.report import Check, MetricValue, Performance, Size
+from runner.report.report import MetricValue, Performance, Size
 from runner.subjects import Calibration, make_metrics, open_datasets
 from runner.tuning import run_tuning
 from runner.workshop import make_workshop
@@ -39,7 +51,14 @@ Datasets = Mapping[str, Selection]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What came of a plan; None stands for what was not asked for. `timings`: seconds by phase."""
+    """What came of a plan; None stands for what was not asked for.
+
+    Attributes:
+        measured: what checks look at, of the quantized model.
+        peak_memory_bytes: of this process, from the calibration to the quantized model; None where
+            the system does not tell.
+        timings: seconds by phase.
+    """
 
     plan: Plan
     result: Result
@@ -50,6 +69,8 @@ class Run:
     metrics: Mapping[str, MetricValue]
     performance: Performance | None
     size: Size
+    measured: Quantities
+    peak_memory_bytes: int | None
     checks: tuple[Check, ...]
     timings: Mapping[str, float]
     cache: CacheUse
@@ -77,20 +98,31 @@ def run(
         kept = open_kept(cache, plan, recipe, datasets)
         if plan.control is not None or plan.tuning:
             kept = remembered(kept)
+    is_restarted = restart_peak()
     made = quantize(plan, recipe, datasets, kept, timings, progress)
+    peak = peak_bytes() if is_restarted else None
     result = made.result
     size = _save(plan, result, folder / f"{recipe.name}.xml")
     diagnosis = diagnose_run(result, datasets, timings, progress)
     evaluation = _evaluate(plan, recipe, result, datasets, kept, progress)
     if evaluation is not None:
         timings |= {"baseline_s": evaluation.baseline_s, "evaluate_s": evaluation.evaluate_s}
-    metrics = _values(recipe, evaluation)
     performance = _benchmark(plan, result, datasets, timings, progress)
-    measures = Measures(
-        metrics=None if evaluation is None else metrics,
-        performance=performance,
-        size=size,
-        quantized_operations=count(result, Status.QUANTIZED),
+    outcomes = {} if evaluation is None else evaluation.outcomes
+    metrics, measured_metrics = metric_quantities(make_metrics(recipe), outcomes)
+    speeds, measured_speeds = speed_quantities(performance)
+    fp32 = {**metrics, **speeds, **size_quantities(size.fp32_bytes)}
+    measured = {
+        **measured_metrics,
+        **measured_speeds,
+        **size_quantities(size.quantized_bytes),
+        **result_quantities(result, made.control, diagnosis),
+        **memory_quantities(peak),
+    }
+    evidence = Evidence(
+        found=measured,
+        references={FP32: Reference(name="FP32", quantities=fp32)},
+        unmet={each.id: each.unmet for each in plan.checks if each.unmet},
     )
     return Run(
         plan=plan,
@@ -99,18 +131,15 @@ def run(
         tuning=made.tuning,
         diagnosis=diagnosis,
         evaluation=evaluation,
-        metrics=metrics,
+        metrics=_values(recipe, metrics, measured_metrics),
         performance=performance,
         size=size,
-        checks=(*control_checks(plan, recipe, made.control), *check_all(recipe.expect, measures)),
+        measured=measured,
+        peak_memory_bytes=peak,
+        checks=(*control_checks(plan, recipe, made.control), *check_all(recipe.expect, evidence)),
         timings=timings,
         cache=kept.use,
     )
-
-
-def count(result: Result, status: Status) -> int:
-    """How many operations met with this fate."""
-    return sum(each.plan.status is status for each in result.operations)
 
 
 @contextmanager
@@ -217,14 +246,9 @@ def _evaluate(
     )
 
 
-def _values(recipe: Recipe, evaluation: Evaluation | None) -> dict[str, MetricValue]:
-    if evaluation is None:
-        return {}
+def _values(recipe: Recipe, fp32: Quantities, quantized: Quantities) -> dict[str, MetricValue]:
     kinds = {source.name: source.metric for source in recipe.metrics}
-    return {
-        name: metric_value(kinds[name], metric, evaluation.outcomes[name])
-        for name, metric in make_metrics(recipe).items()
-    }
+    return {name: metric_value(kinds[name], fp32[name], quantized[name]) for name in fp32}
 
 
 def _benchmark(

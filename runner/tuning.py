@@ -22,7 +22,7 @@ from runner.cache.kept import Kept
 from runner.data.open import Selection
 from runner.evaluate import Baseline
 from runner.foreign_errors import mapped_errors
-from runner.metrics.interval import Z95
+from runner.metrics.interval import CONFIDENCE, drop_interval, quantile
 from runner.metrics.metric import Metric
 from runner.plan import Plan
 from runner.progress import Progress
@@ -55,8 +55,10 @@ class MetricYardstick:
     def gain(self, name: str, before: Reading, after: Reading) -> Gain:
         metric = self.metrics[name]
         sign = 1 if metric.higher_is_better else -1
-        interval = metric.drop_interval(before.outcomes, after.outcomes)
-        error = math.inf if interval is None else (interval[1] - interval[0]) / (2 * Z95)
+        parts = [metric.contributions(each.outcomes) for each in (before, after)]
+        interval = drop_interval(*parts)
+        width = math.inf if interval is None else interval[1] - interval[0]
+        error = width / (2 * quantile(CONFIDENCE))
         return Gain(value=sign * (after.value - before.value), error=error)
 
 

@@ -23,7 +23,9 @@ ORDER = (ALIGN, SMOOTH, MIN_MAX, FAST_BIAS, BIAS, OVERFLOW, TUNING)
 COMPOSITES = (DEFAULT, ACCURACY_AWARE)
 """Those that are made of others; the second one as often as the limit takes."""
 
-_QUANTIZING = (MIN_MAX, *COMPOSITES)
+QUANTIZING = (MIN_MAX, *COMPOSITES)
+"""Those that put quantizers into the model."""
+
 _RANKS = {
     **{name: rank for rank, name in enumerate(ORDER)},
     **dict.fromkeys(COMPOSITES, ORDER.index(MIN_MAX)),
@@ -47,13 +49,13 @@ def order_fault(use: str, *, before: Sequence[str], after: Sequence[str]) -> str
     if use in _PARTS and whole is not None:
         return _PARTS[use].format(use=use, whole=whole)
     rank, quantization = _RANKS[use], _RANKS[MIN_MAX]
-    if rank > quantization and not set(before) & set(_QUANTIZING):
+    if rank > quantization and not set(before) & set(QUANTIZING):
         return f"{use} needs a quantized model; put {_quantizing()} before it"
-    if rank < quantization and not set(after) & set(_QUANTIZING):
+    if rank < quantization and not set(after) & set(QUANTIZING):
         return f"{use} prepares for quantization; put {_quantizing()} after it"
     if rank == quantization:
         repeated = f"{use} quantizes a model that an earlier step has quantized; remove one of them"
-        return repeated if set(before) & set(_QUANTIZING) else ""
+        return repeated if set(before) & set(QUANTIZING) else ""
     same_side = [each for each in before if (_RANKS[each] < quantization) == (rank < quantization)]
     late = next((each for each in same_side if _RANKS[each] > rank), None)
     return f"{use} has to come before {late}" if late is not None else ""

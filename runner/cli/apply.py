@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 @click.option("--no-evaluate", is_flag=True, help="Quantize only; checks of metrics are skipped.")
 @click.option("--no-benchmark", is_flag=True, help="No timing; checks of speed are skipped.")
 @click.option("--no-cache", is_flag=True, help="Infer all anew, and keep nothing for later.")
+@click.option("--strict", is_flag=True, help="Warnings of checks count: exit 1 for them, too.")
 @click.option("--require-device", is_flag=True, help="Exit 4 where a target would be emulated.")
 def command(
     *,
     no_evaluate: bool,
     no_benchmark: bool,
     no_cache: bool,
+    strict: bool,
     require_device: bool,
     **options: Any,
 ) -> int:
@@ -45,7 +47,7 @@ def command(
     )
     results = for_each(
         selected,
-        lambda recipe: _apply(recipe, parts, output, use_cache=not no_cache),
+        lambda recipe: _apply(recipe, parts, output, use_cache=not no_cache, strict=strict),
         lambda failed: show_failure(failed, output),
         writes=True,
     )
@@ -55,7 +57,9 @@ def command(
     return code
 
 
-def _apply(recipe: Recipe, parts: Parts, output: Output, *, use_cache: bool) -> Report:
+def _apply(
+    recipe: Recipe, parts: Parts, output: Output, *, use_cache: bool, strict: bool
+) -> Report:
     """Runs one recipe and prints its report at once."""
     from runner.apply import apply_recipe
     from runner.cache.cache import Cache
@@ -66,7 +70,7 @@ def _apply(recipe: Recipe, parts: Parts, output: Output, *, use_cache: bool) -> 
 
     cache = Cache(path=cache_folder()) if use_cache else None
     with shown_progress(f"{recipe.name} [{recipe.target.name}]", color=output.color) as progress:
-        report = apply_recipe(recipe, parts=parts, cache=cache, progress=progress)
+        report = apply_recipe(recipe, parts=parts, cache=cache, strict=strict, progress=progress)
     print_warnings(report, make_console(sys.stderr, color=output.color))
     if not output.json:
         print_report(report, make_console(sys.stdout, color=output.color))

@@ -9,6 +9,8 @@ import click
 from runner.cli.emit import emit_json, show_failure
 from runner.cli.options import read_options, recipe_options
 from runner.cli.recipes import for_each
+from runner.errors import RecipeError
+from runner.expect.emulated import speed_problems
 from runner.recipe.recipe import Recipe
 from runner.targets import load_target
 
@@ -32,7 +34,9 @@ def command(**options: Any) -> int:
 
 
 def _check(recipe: Recipe) -> Recipe:
-    load_target(recipe.target.path or recipe.target.name)
+    target = load_target(recipe.target.path or recipe.target.name)
+    if problems := tuple(speed_problems(recipe, target)):
+        raise RecipeError(problems)
     return recipe
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from runner.data.sample import Array, Sample
 from runner.errors import DataError, ModelError
-from runner.metrics.interval import Interval, drop_interval_of_means
 from runner.metrics.metric import Outputs, Packed
 from runner.metrics.outputs import choose_output, is_class_scores
 
@@ -20,6 +19,7 @@ class Accuracy:
 
     higher_is_better = True
     needs_labels = True
+    is_share = True
 
     top_k: int = 1
     output: str | None = None
@@ -50,8 +50,8 @@ class Accuracy:
     def value(self, outcomes: Sequence[float]) -> float | None:
         return float(np.mean(outcomes)) if outcomes else None
 
-    def drop_interval(self, fp32: Sequence[float], quantized: Sequence[float]) -> Interval | None:
-        return drop_interval_of_means(fp32, quantized)
+    def contributions(self, outcomes: Sequence[float]) -> Sequence[float]:
+        return outcomes
 
 
 def best(scores: Array, k: int) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 
 from runner.data.sample import Array, Sample
 from runner.errors import ModelError
-from runner.metrics.interval import Interval, drop_interval_of_means
+from runner.metrics.jackknife import pseudo_values
 from runner.metrics.metric import Outputs, Packed
 from runner.metrics.outputs import choose_output, is_class_scores
 
@@ -52,6 +52,11 @@ class Agreement:
     output: str | None = None
     compare: str = "auto"
 
+    @property
+    def is_share(self) -> bool:
+        """Whether it can be one: `auto` is decided by the outputs."""
+        return self.compare != "sqnr"
+
     def answer(self, outputs: Outputs, sample: Sample) -> Answer:
         """The class; for SQNR the outputs themselves."""
         if self._is_top_1(outputs):
@@ -79,17 +84,20 @@ class Agreement:
 
     def value(self, outcomes: Sequence[Outcome]) -> float | None:
         """The share, or dB; None where nothing differs, as FP32 does not differ from itself."""
-        powers = [item for item in outcomes if isinstance(item, Power)]
+        powers = _powers(outcomes)
         if powers:
             return sqnr_db(sum(p.signal for p in powers), sum(p.noise for p in powers))
         equal = _shares(outcomes)
         return float(np.mean(equal)) if equal else None
 
-    def drop_interval(
-        self, fp32: Sequence[Outcome], quantized: Sequence[Outcome]
-    ) -> Interval | None:
-        """For top-1 only: FP32 has no finite SQNR to drop from."""
-        return drop_interval_of_means(_shares(fp32), _shares(quantized))
+    def contributions(self, outcomes: Sequence[Outcome]) -> Sequence[float]:
+        powers = _powers(outcomes)
+        if not powers:
+            return _shares(outcomes)
+        if self.value(outcomes) is None:
+            return ()
+        table = np.array([(p.signal, p.noise) for p in powers])
+        return pseudo_values(lambda weights: _decibels(weights @ table), len(powers))
 
     def _is_top_1(self, outputs: Outputs) -> bool:
         if self.compare != "auto":
@@ -106,6 +114,18 @@ def sqnr_db(signal: float, noise: float) -> float | None:
     (20.0, None)
     """
     return 10 * log10(signal / noise) if signal > 0 and noise > 0 else None
+
+
+def _decibels(powers: Array) -> Array:
+    """SQNR `[r]` of signal and noise `[r, 2]`; NaN where that is not finite."""
+    signal, noise = powers.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = 10 * np.log10(signal / noise)
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+def _powers(outcomes: Sequence[Outcome]) -> list[Power]:
+    return [item for item in outcomes if isinstance(item, Power)]
 
 
 def _shares(outcomes: Sequence[Outcome]) -> list[float]:

@@ -1,15 +1,20 @@
-"""Paired 95 % intervals of a drop: both models saw the same samples, so differences count."""
+"""Paired intervals: both models saw the same samples, so differences count.
+
+Metrics hand over one number per sample (see `Metric.contributions`), whose mean is the metric.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from math import sqrt
+from statistics import NormalDist
 
 import numpy as np
 
 from runner.data.sample import Array
 
-Z95 = 1.959964  # 97.5 % quantile of the standard normal distribution
+CONFIDENCE = 0.95
 RESAMPLES = 2000
 SEED = 0
 CHUNK = 2_000_000  # drawn indices held at a time
@@ -17,22 +22,42 @@ CHUNK = 2_000_000  # drawn indices held at a time
 Interval = tuple[float, float]
 
 
-def drop_interval_of_means(fp32: Sequence[float], quantized: Sequence[float]) -> Interval | None:
-    """The interval of mean(fp32) - mean(quantized), for values of which higher is better.
+def drop_interval(
+    before: Sequence[float],
+    after: Sequence[float],
+    *,
+    drop: float | None = None,
+    confidence: float = CONFIDENCE,
+) -> Interval | None:
+    """The interval of mean(before) - mean(after), of the same samples in one order.
 
-    Values of 0 and 1 alone: Bonett-Price; others: bootstrap. None for fewer than two samples.
+    Values of 0 and 1 alone: Bonett-Price; others: bootstrap, moved by what `drop` differs from the
+    mean of the differences. None for fewer than two samples, values that
+    are not finite, or as many of one model as there are not of the other.
     """
-    before, after = np.asarray(fp32, float), np.asarray(quantized, float)
-    if len(before) < 2:
+    x, y = np.asarray(before, float), np.asarray(after, float)
+    if len(x) != len(y):
         return None
-    if np.isin(before, (0, 1)).all() and np.isin(after, (0, 1)).all():
-        lost = int(np.count_nonzero(before > after))
-        gained = int(np.count_nonzero(before < after))
-        return proportion_drop_interval(lost, gained, len(before))
-    return percentile_interval(bootstrap_means(before - after))
+    if _is_binary(x) and _is_binary(y) and len(x) > 1:
+        lost = int(np.count_nonzero(x > y))
+        gained = int(np.count_nonzero(x < y))
+        return proportion_drop_interval(lost, gained, len(x), confidence=confidence)
+    return _bootstrap_interval(x - y, drop, confidence)
 
 
-def proportion_drop_interval(lost: int, gained: int, n: int) -> Interval:
+def value_interval(
+    values: Sequence[float], *, value: float | None = None, confidence: float = CONFIDENCE
+) -> Interval | None:
+    """The interval of mean(values). Of 0 and 1 alone: Wilson; others as in `drop_interval`."""
+    x = np.asarray(values, float)
+    if _is_binary(x) and len(x) > 1:
+        return proportion_interval(int(np.count_nonzero(x)), len(x), confidence=confidence)
+    return _bootstrap_interval(x, value, confidence)
+
+
+def proportion_drop_interval(
+    lost: int, gained: int, n: int, *, confidence: float = CONFIDENCE
+) -> Interval:
     """The interval of (lost - gained) / n, of `n` samples that were right or wrong twice.
 
     Adjusted Wald: one is added to each discordant cell, so no change at all still has a width.
@@ -45,8 +70,34 @@ def proportion_drop_interval(lost: int, gained: int, n: int) -> Interval:
     (-0.0272, 0.0272)
     """
     p, q = (lost + 1) / (n + 2), (gained + 1) / (n + 2)
-    half = Z95 * sqrt((p + q - (p - q) ** 2) / (n + 2))
+    half = quantile(confidence) * sqrt((p + q - (p - q) ** 2) / (n + 2))
     return max(-1.0, p - q - half), min(1.0, p - q + half)
+
+
+def proportion_interval(right: int, n: int, *, confidence: float = CONFIDENCE) -> Interval:
+    """The interval of right / n.
+
+    Source: Wilson (1927), Probable Inference, the Law of Succession, and Statistical Inference,
+    J. American Statistical Association 22(158), 209-212.
+
+    >>> low, high = proportion_interval(100, 100)
+    >>> round(low, 4), high
+    (0.963, 1.0)
+    """
+    z, p = quantile(confidence), right / n
+    center = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    return (0.0 if right == 0 else center - half), (1.0 if right == n else center + half)
+
+
+@cache
+def quantile(confidence: float) -> float:
+    """The half width of the middle share of the standard normal distribution.
+
+    >>> round(quantile(0.95), 6)
+    1.959964
+    """
+    return NormalDist().inv_cdf((1 + confidence) / 2)
 
 
 def bootstrap_means(values: Array, resamples: int = RESAMPLES) -> Array:
@@ -57,19 +108,18 @@ def bootstrap_means(values: Array, resamples: int = RESAMPLES) -> Array:
     return np.concatenate([values[rng.integers(n, size=(k, n))].mean(axis=1) for k in sizes])
 
 
-def bootstrap_weights(n: int, resamples: int) -> Array:
-    """How often each of `n` samples is drawn, int64 `[resamples, n]`; every row sums to `n`."""
-    rng = np.random.default_rng(SEED)
-    return rng.multinomial(n, np.full(n, 1 / n), size=resamples)
-
-
-def percentile_interval(values: Array) -> Interval | None:
-    """The middle 95 % of resampled values, those that are not a number left out.
+def _bootstrap_interval(values: Array, mean: float | None, confidence: float) -> Interval | None:
+    """The middle share of resampled means.
 
     Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap, section 13.3.
     """
-    known = values[np.isfinite(values)]
-    if not len(known):
+    if len(values) < 2 or not np.isfinite(values).all():
         return None
-    low, high = np.percentile(known, (2.5, 97.5))
-    return float(low), float(high)
+    tails = 50 * (1 - confidence)
+    low, high = np.percentile(bootstrap_means(values), (tails, 100 - tails))
+    shift = 0.0 if mean is None else mean - float(values.mean())
+    return float(low) + shift, float(high) + shift
+
+
+def _is_binary(values: Array) -> bool:
+    return bool(np.isin(values, (0, 1)).all())

@@ -12,11 +12,9 @@ from runner.data.sample import Array, Sample
 from runner.errors import DataError, ModelError
 from runner.metrics.average_precision import Boxes, average_precision, match
 from runner.metrics.decoders import DECODERS, Detections, suppress
-from runner.metrics.interval import Interval, bootstrap_weights, percentile_interval
+from runner.metrics.jackknife import pseudo_values
 from runner.metrics.metric import Outputs, Packed
 from runner.metrics.outputs import choose_output
-
-RESAMPLES = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +30,7 @@ class MeanAveragePrecision:
 
     higher_is_better = True
     needs_labels = True
+    is_share = False
 
     decoder: str = "yolox"
     score_threshold: float = 0.01
@@ -69,16 +68,11 @@ class MeanAveragePrecision:
         (value,) = average_precision(matched, np.ones((1, len(outcomes))))
         return None if np.isnan(value) else float(value)
 
-    def drop_interval(self, fp32: Sequence[Boxes], quantized: Sequence[Boxes]) -> Interval | None:
-        """Bootstrap over samples, both models with the same draws."""
-        if len(fp32) < 2:
-            return None
-        weights = bootstrap_weights(len(fp32), RESAMPLES)
-        before, after = (
-            average_precision(match(outcomes, self.max_detections), weights)
-            for outcomes in (fp32, quantized)
-        )
-        return percentile_interval(before - after)
+    def contributions(self, outcomes: Sequence[Boxes]) -> Sequence[float]:
+        matched = match(outcomes, self.max_detections)
+        if not matched:
+            return ()
+        return pseudo_values(lambda weights: average_precision(matched, weights), len(outcomes))
 
 
 def input_size(sample: Sample) -> tuple[int, int]:

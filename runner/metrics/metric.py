@@ -20,10 +20,15 @@ class Metric(Protocol):
     Attributes:
         higher_is_better: the direction; a drop is always a change for the worse.
         needs_labels: False for metrics that compare with the FP32 model.
+        is_share: whether it is the share of samples that are right, so that `n` of them have steps
+            of `1 / n`.
     """
 
     higher_is_better: bool
     needs_labels: bool
+
+    @property
+    def is_share(self) -> bool: ...
 
     def answer(self, outputs: Outputs, sample: Sample) -> Any:
         """What one model says of one sample."""
@@ -40,7 +45,9 @@ class Metric(Protocol):
     def value(self, outcomes: Sequence[Any]) -> float | None:
         """The metric over all outcomes, or None where it has no finite value."""
 
-    def drop_interval(
-        self, fp32: Sequence[Any], quantized: Sequence[Any]
-    ) -> tuple[float, float] | None:
-        """The paired 95 % interval of the drop, low before high, or None where there is none."""
+    def contributions(self, outcomes: Sequence[Any]) -> Sequence[float]:
+        """One number per sample, or per group of them, whose mean has the metric's error; for a
+        mean the outcomes themselves. None where there is no finite value.
+
+        The same number of samples gives the same groups, so models can be compared in pairs.
+        """

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from runner.document.check import Checked
 from runner.document.document import KeyPath, locate, value_at
 from runner.errors import Location
+from runner.expect.subjects import BOUNDS
 from runner.recipe.paths import Paths, is_path
 from runner.recipe.recipe import (
     BenchmarkSource,
     DatasetSource,
     Expectation,
+    ExpectedFailure,
     Metadata,
     MetricSource,
     ModelSource,
     Outputs,
     Recipe,
+    Severity,
     StepSource,
     TargetSource,
 )
 from runner.recipe.resolved import resolved_content
 from runner.recipe.rules.targets import target_name
-from runner.recipe.schemas.evaluate import BOUNDS
 
 Value = Mapping[str, Any]
 COMMON_DATASET_KEYS = ("samples", "shuffle", "seed")
@@ -129,9 +132,21 @@ def _expectations(checked: Checked) -> Iterator[Expectation]:
             metric=check.get("metric", ""),
             kind=kind,
             bound=float(check[kind]),
+            severity=Severity(check.get("severity", Severity.ERROR)),
+            when={key: _several(value) for key, value in check.get("when", {}).items()},
+            xfail=_expected_failure(check["xfail"]) if "xfail" in check else None,
             where=locate(checked.document, ("expect", i, kind)),
-            **({"drop_type": check["drop_type"]} if "drop_type" in check else {}),
+            **{key: check[key] for key in ("drop_type", "against", "confidence") if key in check},
         )
+
+
+def _several(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, list) else (value,)
+
+
+def _expected_failure(value: Value) -> ExpectedFailure:
+    until = {"until": date.fromisoformat(value["until"])} if "until" in value else {}
+    return ExpectedFailure(reason=value["reason"], **until)
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from runner.errors import Location
+from runner.expect.subjects import FP32
 
 Key = str | int
 KeyPath = tuple[Key, ...]
@@ -83,12 +86,31 @@ class BenchmarkSource:
     repeats: int = 3
 
 
+class Severity(StrEnum):
+    """What a missed bound leads to: exit code 1, or words."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedFailure:
+    """Why a check is known to miss its bound, and the last day on which that is accepted."""
+
+    reason: str
+    until: date | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
     """One named check: `metric` against `bound`, of the kind that names the bound's meaning.
 
-    `kind`: max_drop | min | max | min_speedup | max_ratio | min_ratio.
-    `where`: the place of the bound in the recipe.
+    Attributes:
+        kind: a key of `runner.expect.subjects.BOUNDS`.
+        against: what it is compared with: fp32 | baseline | step:ID.
+        confidence: the level of the interval that decides; None: the point estimate does.
+        when: conditions by name, each with the values of which one has to hold.
+        where: the place of the bound in the recipe.
     """
 
     id: str
@@ -96,6 +118,11 @@ class Expectation:
     kind: str
     bound: float
     drop_type: str = "absolute"
+    against: str = FP32
+    confidence: float | None = None
+    severity: Severity = Severity.ERROR
+    when: Mapping[str, tuple[str | bool, ...]] = field(default_factory=dict)
+    xfail: ExpectedFailure | None = None
     where: Location
 
 

@@ -12,6 +12,7 @@ from quant.entry import OperationResult
 from quant.plan import Status as Fate
 from runner import plan_json
 from runner.environment import describe
+from runner.measured import count
 from runner.recipe.recipe import Recipe
 from runner.report.numbers import finite
 from runner.report.report import (
@@ -25,7 +26,7 @@ from runner.report.report import (
 )
 from runner.report.schemes import activations
 from runner.report.searches import control_content, tuning_content
-from runner.run import Run, count
+from runner.run import Run
 
 
 def make_report(
@@ -35,6 +36,7 @@ def make_report(
     seconds: Mapping[str, float],
     artifacts: Mapping[str, str],
     notes: tuple[str, ...] = (),
+    strict: bool = False,
 ) -> Report:
     """The report of a run. `seconds`: `load_s` and `total_s`, which the run does not see."""
     plan, result = run.plan, run.result
@@ -55,6 +57,8 @@ def make_report(
         cache=run.cache,
         control=None if run.control is None else control_content(run.control),
         tuning=None if run.tuning is None else tuning_content(run.tuning),
+        peak_memory_bytes=run.peak_memory_bytes,
+        strict=strict,
         notes=tuple(dict.fromkeys((*plan.notes, *result.warnings, *notes))),
     )
 

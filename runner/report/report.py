@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from runner.cache.use import CacheUse
+from runner.expect.check import Check
 
 SCHEMA = "recipe.report/1"
 
@@ -71,10 +71,18 @@ class Speed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Repeat:
+    """One model in one repeat of the benchmark; `latency_ms` is the repeat's median."""
+
+    throughput_fps: float
+    latency_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Performance:
     """Both models measured in turn; speed-ups are medians of the ratios within each repeat.
 
-    `speedup` is that of what `hint` asks for.
+    `speedup` is that of what `hint` asks for. `rounds`: FP32 and quantized of every repeat.
     """
 
     fp32: Speed
@@ -85,6 +93,7 @@ class Performance:
     hint: str
     seconds: float
     repeats: int
+    rounds: tuple[tuple[Repeat, Repeat], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,34 +238,12 @@ class Tuning:
     trials: tuple[TuningTrial, ...]
 
 
-class Status(StrEnum):
-    """The outcome of a check."""
-
-    PASS = "pass"
-    FAIL = "fail"
-    INCONCLUSIVE = "inconclusive"
-    SKIPPED = "skipped"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One expectation and its outcome; `where` is the place of the bound as path:line:column."""
-
-    id: str
-    status: Status
-    metric: str
-    kind: str
-    value: float | None
-    bound: float
-    where: str
-    message: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timings:
     """Seconds per phase; None where a phase was not run.
 
     `cache_s`: of the digests of model and data, and of what was read from the cache.
+    `references_s`: of what checks compare with, other than FP32.
     """
 
     load_s: float
@@ -266,13 +253,18 @@ class Timings:
     diagnose_s: float | None = None
     baseline_s: float | None = None
     evaluate_s: float | None = None
+    references_s: float | None = None
     benchmark_s: float | None = None
     total_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Everything about one run of one recipe for one target."""
+    """Everything about one run of one recipe for one target.
+
+    `peak_memory_bytes`: the most that the process held while it calibrated and quantized. `strict`:
+    whether warnings of checks count as failures.
+    """
 
     recipe: Subject
     target: str
@@ -291,6 +283,8 @@ class Report:
     control: Control | None = None
     tuning: Tuning | None = None
     notes: tuple[str, ...] = ()
+    peak_memory_bytes: int | None = None
+    strict: bool = False
 
     @property
     def worst_layers(self) -> tuple[Layer, ...]:
@@ -300,5 +294,5 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """`fail` when any check failed, else `pass`."""
-        return "fail" if any(check.status is Status.FAIL for check in self.checks) else "pass"
+        """`fail` when any check does, else `pass`."""
+        return "fail" if any(each.fails(strict=self.strict) for each in self.checks) else "pass"

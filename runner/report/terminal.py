@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 from rich.console import Console
 from rich.text import Text
 
+from runner.expect.check import Check
+from runner.expect.verdict import Status
 from runner.report.numbers import interval, number, size
-from runner.report.report import Report, Status, Tuning
+from runner.report.report import Report, Tuning
 from runner.report.tables import print_table
 
 STYLES = {Status.PASS: "bold green", Status.FAIL: "bold red"}
@@ -50,10 +52,13 @@ def print_warnings(report: Report, console: Console) -> None:
     for note in report.notes:
         console.print(f"note: {note}", style="yellow")
     for check in report.checks:
-        if check.status not in STYLES:
-            console.print(
-                f"warning: check {check.id!r} was {check.status}: {check.message}", style="yellow"
-            )
+        if check.is_warning or check.status is Status.SKIPPED:
+            console.print(f"warning: {_warning(check)}", style="yellow")
+
+
+def _warning(check: Check) -> str:
+    words = {Status.PASS: "passed", Status.FAIL: "failed"}.get(check.status, f"was {check.status}")
+    return f"check {check.id!r} {words}: {check.message}"
 
 
 def _print_noise(report: Report, console: Console) -> None:

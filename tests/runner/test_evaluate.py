@@ -13,7 +13,7 @@ from runner.data.open import Selection, open_dataset
 from runner.data.sample import Sample
 from runner.errors import DataError, ModelError
 from runner.evaluate import CHUNK, evaluate
-from runner.metric_value import metric_value
+from runner.metric_value import metric_value, quantity
 from runner.metrics.accuracy import Accuracy
 from runner.metrics.agreement import Agreement
 from runner.metrics.metric import Outputs, Packed
@@ -30,6 +30,7 @@ class Error:
 
     higher_is_better = False
     needs_labels = True
+    is_share = False
 
     def answer(self, outputs: Outputs, sample: Sample) -> float:
         return float(outputs["y"][0, 0] - sample.label)
@@ -46,8 +47,8 @@ class Error:
     def value(self, outcomes: Sequence[Any]) -> float | None:
         return float(np.mean(outcomes))
 
-    def drop_interval(self, fp32: Sequence[Any], quantized: Sequence[Any]) -> None:
-        return None
+    def contributions(self, outcomes: Sequence[Any]) -> Sequence[float]:
+        return outcomes
 
 
 def shifted(amount: float) -> ov.Model:
@@ -83,7 +84,8 @@ def test_outcomes_keep_the_order_of_samples(dataset: Selection) -> None:
 
 def test_drop_is_a_change_for_the_worse(dataset: Selection) -> None:
     found = evaluate(shifted(0.25), shifted(1), dataset, {"error": Error()})
-    value = metric_value("error", Error(), found.outcomes["error"])
+    both = found.outcomes["error"]
+    value = metric_value("error", quantity(Error(), both.fp32), quantity(Error(), both.quantized))
     assert (value.fp32, value.quantized, value.drop, value.n) == (0.25, 1.0, 0.75, COUNT)
 
 

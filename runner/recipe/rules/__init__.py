@@ -40,6 +40,7 @@ ALWAYS: tuple[Rule, ...] = (
     expect.distinct_ids,
     expect.one_bound,
     expect.drop_types,
+    expect.days,
 )
 WHOLE: tuple[Rule, ...] = (
     steps.order,
@@ -50,5 +51,8 @@ WHOLE: tuple[Rule, ...] = (
     control.evaluated,
     control.metrics,
     expect.metrics,
+    expect.references,
+    expect.confidences,
+    expect.conditions,
     expect.benchmark,
 )

@@ -8,7 +8,7 @@ from typing import Any
 from runner.document.check import Checked
 from runner.document.document import KeyPath, locate, locate_key, value_at
 from runner.errors import Problem
-from runner.recipe.schemas.evaluate import MEASURED_BOUNDS
+from runner.expect.subjects import MEASURED
 
 AGREEMENT = "without labels use the metric `agreement`, which compares with the FP32 model"
 
@@ -16,7 +16,7 @@ AGREEMENT = "without labels use the metric `agreement`, which compares with the 
 def names(checked: Checked) -> Iterator[Problem]:
     """A metric does not take the name of a quantity that is measured anyway."""
     for name in value_at(checked.value, ("evaluate", "metrics")) or ():
-        if name in MEASURED_BOUNDS:
+        if name in MEASURED:
             message = f"the name {name!r} stands for a measured quantity; give the metric another"
             yield Problem(locate_key(checked.document, ("evaluate", "metrics", name)), message)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from runner.document.composition import COMPOSITION
 from runner.recipe.schemas.datasets import DATASETS
-from runner.recipe.schemas.evaluate import BENCHMARK, EVALUATE, EXPECT
+from runner.recipe.schemas.evaluate import BENCHMARK, EVALUATE
+from runner.recipe.schemas.expect import EXPECT
 from runner.recipe.schemas.steps import STEPS
 from runner.recipe.schemas.values import COUNT, NAME, SCALAR, TEXT, TEXTS, TRUTH, Rules
 

@@ -294,7 +294,7 @@ def test_a_defect_in_one_recipe_does_not_stop_the_others(
 
 
 def test_a_device_that_is_missing_has_its_place(tiny: Path, call: Any) -> None:
-    recipe = write_recipe(tiny, targets="gna", checks=SPEED, benchmark=FAST)
+    recipe = write_recipe(tiny, targets="npu", checks=SPEED, benchmark=FAST)
     place = recipe.read_text().splitlines().index(SPEED) + 1
     _, out, err = call("apply", recipe, "--json")
     (error,) = json.loads(out)["errors"]
@@ -304,6 +304,43 @@ def test_a_device_that_is_missing_has_its_place(tiny: Path, call: Any) -> None:
         SPEED.index(": 0.01") + 3,
     )
     assert err.splitlines()[-1].count(str(recipe)) == 1
+
+
+@pytest.mark.parametrize("verb", ["validate", "plan", "apply"])
+def test_a_speed_on_a_target_without_any_device_is_an_error(
+    tiny: Path, call: Any, verb: str
+) -> None:
+    recipe = write_recipe(tiny, targets="cpu, gna", checks=SPEED, benchmark=FAST)
+    code, _, err = call(verb, recipe, "--target", "gna")
+    assert code == 2
+    assert f"{recipe}:18:25: 'throughput' means nothing on the target 'gna'" in err
+    assert "when: {emulated: false}" in err
+
+
+def test_a_condition_keeps_a_speed_off_targets_without_a_device(tiny: Path, call: Any) -> None:
+    check = "  - {id: s, metric: throughput, min_speedup: 0.01, when: {emulated: false}}"
+    recipe = write_recipe(tiny, targets="cpu, gna", checks=check, benchmark=FAST)
+    code, out, _ = call("apply", recipe, "--json")
+    assert code == 0
+    reports = {each["target"]: each["checks"][0] for each in json.loads(out)["reports"]}
+    assert reports["cpu"]["status"] == "pass"
+    assert reports["gna"]["status"] == "skipped"
+    assert "only when emulated is False" in reports["gna"]["message"]
+
+
+def test_what_the_samples_can_not_decide_is_told_beforehand(tiny: Path, call: Any) -> None:
+    """24 samples: a drop of 0.01 is a quarter of one, and no interval is that narrow."""
+    point = "  - {id: p, metric: accuracy, max_drop: 0.01}"
+    interval = "  - {id: i, metric: accuracy, max_drop: 0.01, confidence: 0.95}"
+    recipe = write_recipe(tiny, checks=f"{point}\n{interval}")
+    _, out, _ = call("plan", recipe)
+    text = " ".join(out.split())
+    assert "check 'p': 0.01 is 0.24 of a sample of 24: a single answer decides" in text
+    assert "check 'i': 24 samples can't show that max_drop 0.01 holds at 95 %" in text
+    code, out, err = call("apply", recipe)
+    assert (code, "INCONCLUSIVE" in out) == (0, True)
+    assert "warning: check 'i' was inconclusive" in err
+    assert call("apply", recipe, "--strict")[0] == 1
 
 
 def test_the_results_are_named(tiny: Path, call: Any) -> None:

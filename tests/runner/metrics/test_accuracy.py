@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from runner.errors import DataError, ModelError
+from runner.metrics.interval import drop_interval
 from runner.metrics.metric import Outputs
 from tests.runner.metrics.builders import metric, outputs, sample
 
@@ -66,7 +67,7 @@ def test_the_value_is_the_share_of_right_ones() -> None:
 
 
 def test_no_change_still_has_a_width() -> None:
-    low, high = metric("accuracy").drop_interval([1.0] * 50, [1.0] * 50) or (0, 0)
+    low, high = drop_interval(metric("accuracy").contributions([1.0] * 50), [1.0] * 50) or (0, 0)
     assert low < 0 < high
 
 

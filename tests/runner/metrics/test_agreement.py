@@ -57,9 +57,20 @@ def test_fp32_agrees_with_itself() -> None:
     assert agreement.value([outcome(MAP, MAP)]) is None
 
 
-def test_sqnr_has_no_drop() -> None:
-    same = [Power(signal=1.0, noise=0.0)] * 3
-    assert metric("agreement").drop_interval(same, [Power(signal=1.0, noise=0.1)] * 3) is None
+def test_what_a_sample_adds_to_the_sqnr() -> None:
+    """The jackknife: of two samples of 20 and 10 dB together, each alone counts twice less."""
+    powers = [Power(signal=100.0, noise=1.0), Power(signal=100.0, noise=10.0)]
+    agreement = metric("agreement")
+    whole = agreement.value(powers) or 0
+    assert agreement.contributions(powers) == pytest.approx((2 * whole - 10, 2 * whole - 20))
+
+
+def test_fp32_s_own_sqnr_has_no_contributions() -> None:
+    assert metric("agreement").contributions([Power(signal=1.0, noise=0.0)] * 3) == ()
+
+
+def test_what_a_sample_adds_to_a_share_is_its_outcome() -> None:
+    assert metric("agreement").contributions([1.0, 0.0]) == [1.0, 0.0]
 
 
 def test_values_without_a_finite_noise_are_refused() -> None:

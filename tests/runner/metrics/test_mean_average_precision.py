@@ -11,6 +11,7 @@ from runner.data.geometry import letterbox
 from runner.data.picture import from_array
 from runner.data.sample import Sample
 from runner.errors import DataError, ModelError
+from runner.metrics.interval import drop_interval
 from runner.metrics.mean_average_precision import input_size
 from tests.runner.metrics.builders import metric, outputs, sample
 
@@ -70,16 +71,17 @@ def test_without_objects_there_is_no_value() -> None:
 def test_the_interval_contains_the_drop() -> None:
     mean_average_precision = metric("mean_average_precision")
     fp32, quantized = [RIGHT] * 20, [WRONG] * 4 + [RIGHT] * 16
-    low, high = mean_average_precision.drop_interval(fp32, quantized) or (0, 0)
     drop = (mean_average_precision.value(fp32) or 0) - (
         mean_average_precision.value(quantized) or 0
     )
+    parts = [mean_average_precision.contributions(each) for each in (fp32, quantized)]
+    low, high = drop_interval(*parts, drop=drop) or (0, 0)
     assert 0 <= low < drop < high < 1
-    assert mean_average_precision.drop_interval(fp32, quantized) == (low, high)
 
 
-def test_one_sample_has_no_interval() -> None:
-    assert metric("mean_average_precision").drop_interval([RIGHT], [WRONG]) is None
+def test_pictures_without_objects_add_nothing() -> None:
+    empty = outcome(raw_for((32, 32, 16, 8), 1, 0.9), sample(labels(), size=(64, 64)))
+    assert metric("mean_average_precision").contributions([empty]) == ()
 
 
 @pytest.mark.parametrize("label", [None, 3, np.zeros((2, 4))])

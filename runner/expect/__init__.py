@@ -1,0 +1,1 @@
+"""What recipes expect: subjects, bounds, verdicts and the checks made of them."""
