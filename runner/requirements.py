@@ -20,6 +20,7 @@ class Parts:
 
     evaluate: bool = True
     benchmark: bool = True
+    diagnose: bool = True
     require_device: bool = False
 
 

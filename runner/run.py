@@ -42,6 +42,7 @@ from runner.plan import Plan, calibration_count
 from runner.progress import Progress, silent
 from runner.recipe.recipe import Recipe
 from runner.report.report import MetricValue, Performance, Size
+from runner.requirements import ALL, Parts
 from runner.subjects import Calibration, make_metrics, open_datasets
 from runner.tuning import run_tuning
 from runner.workshop import make_workshop
@@ -81,12 +82,14 @@ def run(
     recipe: Recipe,
     folder: Path,
     *,
+    parts: Parts = ALL,
     cache: Cache | None = None,
     progress: Progress = silent,
 ) -> Run:
     """The plan carried out; the model is saved in the folder as soon as there is one.
 
     Args:
+        parts: those that the plan was made for.
         cache: holds what is not to be inferred again; None: all is inferred.
 
     Raises:
@@ -103,7 +106,7 @@ def run(
     peak = peak_bytes() if is_restarted else None
     result = made.result
     size = _save(plan, result, folder / f"{recipe.name}.xml")
-    diagnosis = diagnose_run(result, datasets, timings, progress)
+    diagnosis = diagnose_run(result, datasets, timings, progress) if parts.diagnose else None
     evaluation = _evaluate(plan, recipe, result, datasets, kept, progress)
     if evaluation is not None:
         timings |= {"baseline_s": evaluation.baseline_s, "evaluate_s": evaluation.evaluate_s}

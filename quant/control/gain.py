@@ -30,6 +30,12 @@ class Gain:
         """Whether it is better, and that by `Z` standard errors."""
         return self.value > Z * self.error and self.value > 0
 
+    @property
+    def is_bearable(self) -> bool:
+        """Whether it is no worse than one standard error, where that is known: chance alone does as
+        much in one of six."""
+        return self.value >= (-self.error if math.isfinite(self.error) else 0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -65,12 +71,12 @@ def paired_gain(before: NDArray[Any], after: NDArray[Any]) -> Gain:
 
 
 def is_improvement(metrics: Iterable[Gain], noise: Gain) -> bool:
-    """Whether one model is better than another: no metric is worse; and a metric is better for
-    sure, or the output error is.
+    """Whether one model is better than another: no metric is worse beyond what chance does; and a
+    metric is better for sure, or the output error is.
 
     Few answers of a good model change at all, so metrics seldom decide; outputs always do.
     """
     found = tuple(metrics)
-    if not all(each.value >= 0 for each in found):
+    if not all(each.is_bearable for each in found):
         return False
     return any(each.is_sure for each in found) or (noise.is_sure and noise.value >= LEAST_DB)

@@ -12,6 +12,7 @@ VERBS = {
     "apply": "plan, run, evaluate, check; writes the model and reports",
     "plan": "show what would run: schemes of operations, samples, checks",
     "sensitivity": "which operations lose the accuracy; can write `ignored` for them",
+    "sweep": "measure a recipe with other values: the front of accuracy and speed",
     "validate": "parse and check recipes; reads no data, loads no weights",
     "show": "one recipe out of its bases, variables and edits; where each value comes from",
     "diff": "what two recipes do differently",

@@ -20,6 +20,7 @@ class Extra:
 VISION = Extra(package="pillow", module="PIL", name="vision")
 TEXT = Extra(package="tokenizers", module="tokenizers", name="text")
 DETECTION = Extra(package="pycocotools", module="pycocotools", name="detection")
+SEARCH = Extra(package="optuna", module="optuna", name="search")
 
 
 def missing(extra: Extra | None, needed_by: str) -> MissingExtra | None:

@@ -239,7 +239,7 @@ def test_noise_alone_chooses_nothing(seed: int) -> None:
     assert not paired_gain(before, after - 1e-9).is_sure
 
 
-SURE, UNSURE, WORSE = (Gain(value=v, error=1) for v in (10.0, 1.0, -0.1))
+SURE, UNSURE, WORSE = (Gain(value=v, error=1) for v in (10.0, 1.0, -1.1))
 
 
 @pytest.mark.parametrize(
@@ -249,6 +249,8 @@ SURE, UNSURE, WORSE = (Gain(value=v, error=1) for v in (10.0, 1.0, -0.1))
         ([], UNSURE, False),
         ([UNSURE], SURE, True),
         ([WORSE], SURE, False),
+        ([Gain(value=-0.5, error=1)], SURE, True),
+        ([Gain(value=-0.5, error=math.inf)], SURE, False),
         ([SURE], WORSE, True),
         ([SURE, WORSE], SURE, False),
         ([UNSURE], UNSURE, False),
