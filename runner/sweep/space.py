@@ -185,9 +185,7 @@ def _range(found: re.Match[str], place: Location) -> Range:
         raise _wrong(place, f"the range ends at {high:g}, which is not above {low:g}")
     if found[3] == LOG:
         if low <= 0:
-            raise _wrong(
-                place, f"a logarithm needs numbers above 0, but this begins at {low:g}"
-            )
+            raise _wrong(place, f"a logarithm needs numbers above 0, but this begins at {low:g}")
         return Range(low=low, high=high, is_log=True)
     step = None if found[3] is None else _number(found, 3, place)
     if step is not None and not 0 < step <= high - low:
