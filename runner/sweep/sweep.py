@@ -20,12 +20,13 @@ from runner.document.edits import Edit
 from runner.document.names import listed, suggest
 from runner.errors import DocumentError, Problem, RecipeError, RunnerError, UsageError
 from runner.measure import measure
+from runner.measured import count
 from runner.metrics.make import make_metric
 from runner.plan import Plan, make_plan
 from runner.progress import Progress, silent
 from runner.recipe.recipe import MetricSource, Recipe
 from runner.requirements import Parts
-from runner.run import Run, count
+from runner.run import Run
 from runner.subjects import open_datasets
 from runner.sweep.front import Pair, pareto_front
 from runner.sweep.result import SCHEMA, SweepResult, SweepTrial
