@@ -34,7 +34,7 @@ def fold(work: Work) -> None:
             folded.set_friendly_name(name)
             node.output(0).replace(folded.output(0))
             work.nodes[name] = folded
-    if any(levels.bits != 8 for levels in work.levels.values()):
+    if work.has_mixed_layers or any(levels.bits != 8 for levels in work.levels.values()):
         forbid_dynamic_quantization(work.model)
 
 

@@ -164,9 +164,14 @@ class IgnoredSubgraph:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ignored:
     """Operations that stay in floating point: by exact name, by regular expression (the whole
-    name), by type, and by what they lie between."""
+    name), by type, and by what they lie between.
+
+    `activations`: exact names of operations that compute in floating point as well, but on weights
+    that are stored as integers.
+    """
 
     scope: tuple[str, ...] = ()
+    activations: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
     operations: tuple[IgnoredOperation, ...] = ()
     subgraphs: tuple[IgnoredSubgraph, ...] = ()

@@ -27,6 +27,7 @@ class Work:
         warnings: what a user should know.
         saturation: per layer of a target that saturates, what full-range weights would lose.
         halved: the layers whose weights use half of their range.
+        has_mixed_layers: whether any layer computes in floating point on integer weights.
     """
 
     model: ov.Model
@@ -39,6 +40,7 @@ class Work:
     warnings: list[str] = field(default_factory=list)
     saturation: dict[str, Saturation] = field(default_factory=dict)
     halved: set[str] = field(default_factory=set)
+    has_mixed_layers: bool = False
 
     def __post_init__(self) -> None:
         self.nodes = {node.get_friendly_name(): node for node in self.model.get_ordered_ops()}

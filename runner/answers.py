@@ -10,7 +10,7 @@ from runner.data.open import Selection
 from runner.data.sample import Sample
 from runner.errors import DataError
 from runner.inference import Inference
-from runner.metrics.metric import Metric, Outputs
+from runner.metrics.metric import Outputs, Reader
 from runner.model_interface import output_names
 
 CHUNK = 16
@@ -18,7 +18,7 @@ CHUNK = 16
 
 
 def answers(
-    model: ov.Model, data: Selection, metrics: Mapping[str, Metric], device: str
+    model: ov.Model, data: Selection, metrics: Mapping[str, Reader], device: str
 ) -> Iterator[list[dict[str, Any]]]:
     """The answers to every metric by its name, a chunk of samples at a time.
 
@@ -36,7 +36,7 @@ def answers(
         ]
 
 
-def answer(metric: Metric, outputs: Outputs, sample: Sample, data: Selection) -> Any:
+def answer(metric: Reader, outputs: Outputs, sample: Sample, data: Selection) -> Any:
     """The answer for one sample; an error names the data."""
     try:
         return metric.answer(outputs, sample)

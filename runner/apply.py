@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from runner.cache.cache import Cache
-from runner.control import trial_path
+from runner.control import forget_trials
 from runner.errors import Problem, RecipeError
 from runner.output_folder import OutputFolder, staged
 from runner.plan import Plan, make_plan
@@ -63,7 +63,7 @@ def apply_recipe(
             ),
         )
         _write_reports(report, folder)
-    trial_path(recipe).unlink(missing_ok=True)
+    forget_trials(recipe, report.control)
     return report
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from quant.control.control import ControlResult, Judge, control
 from quant.control.entry import expect_reached
 from quant.control.parameters import AccuracyAwareParameters, OnMiss
+from quant.control.search import Stop
 from quant.control.verdict import Verdict
 from quant.errors import DropMissed, EvaluationError
 from quant.runtime import ov
@@ -24,10 +27,11 @@ from runner.errors import LimitMissed, Problem, RecipeError
 from runner.expect.check import Check
 from runner.expect.verdict import Status
 from runner.foreign_errors import mapped_errors
-from runner.judge import NoDropError, make_judge
+from runner.judge import NoDropError, NotConfidentError, make_judge
 from runner.plan import ControlPlan, Plan, controlled_step
 from runner.progress import Progress
 from runner.recipe.recipe import Recipe
+from runner.report.report import Control
 from runner.subjects import make_metrics
 from runner.trials import TrialFile
 from runner.tuning import make_tuner
@@ -45,9 +49,20 @@ class _Counted:
     done: int = field(default=0)
 
     def __call__(self, model: ov.Model) -> Verdict:
+        self._count()
+        return self.judge(model)
+
+    def hardest(self, model: ov.Model, share: float, most: int | None) -> Sequence[int]:
+        self._count()
+        return self.judge.hardest(model, share, most)
+
+    def on(self, model: ov.Model, subset: Sequence[int]) -> Verdict:
+        self._count()
+        return self.judge.on(model, subset)
+
+    def _count(self) -> None:
         self.progress("control", self.done, None)
         self.done += 1
-        return self.judge(model)
 
 
 def run_control(
@@ -137,9 +152,11 @@ def trial_file(plan: Plan, recipe: Recipe, datasets: Datasets) -> TrialFile:
     """Where the trials of this very run are kept: beside its results."""
     keys = Keys.of(plan)
     calibration, validation = datasets["calibration"], datasets["validation"]
+    assert plan.control is not None
+    endless = dataclasses.replace(plan.control, **_ENDS)
     parts = [
-        plan_json.digest(plan),
-        [each.parameters for each in recipe.steps],
+        plan_json.digest(dataclasses.replace(plan, control=endless)),
+        [_lasting(each.parameters) for each in recipe.steps],
         keys.statistics(recipe.datasets["calibration"], calibration),
         keys.baseline(recipe.datasets["validation"], validation, recipe.metrics),
     ]
@@ -150,8 +167,22 @@ def trial_file(plan: Plan, recipe: Recipe, datasets: Datasets) -> TrialFile:
     )
 
 
+_ENDS: dict[str, Any] = {"budget_minutes": None, "max_iter_num": None, "on_miss": ""}
+"""What ends a search, and changes no trial of it: with more of it, the same search goes on."""
+
+
+def _lasting(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in parameters.items() if key not in _ENDS}
+
+
+def forget_trials(recipe: Recipe, found: Control | None) -> None:
+    """Removes the file of the trials, unless a larger budget could go on from them."""
+    if found is None or found.reason != Stop.BUDGET:
+        trial_path(recipe).unlink(missing_ok=True)
+
+
 def trial_path(recipe: Recipe) -> Path:
-    """The file of the trials, which is gone when the results stand where they belong."""
+    """The file of the trials."""
     folder = recipe.outputs.dir
     return folder.parent / f".{folder.name}.trials.jsonl"
 
@@ -167,6 +198,11 @@ def _located(recipe: Recipe, position: int) -> Iterator[None]:
         message = f"the metric {name!r} has no finite value of FP32 that it could drop from"
         hint = "name the metrics that the limit holds for, as in metrics: [accuracy]"
         raise RecipeError([Problem(recipe.locate(*at, "metrics"), message, hint)]) from error
+    except NotConfidentError as error:
+        message = f"FP32 is surer than {error.args[0]:.6g} of no sample's class"
+        hint = "lower annotation_conf_threshold"
+        place = recipe.locate(*at, "annotation_conf_threshold")
+        raise RecipeError([Problem(place, message, hint)]) from error
     except EvaluationError as error:
         raise RecipeError([Problem(recipe.locate(*at, "drop_type"), str(error))]) from error
     except DropMissed as error:

@@ -15,18 +15,24 @@ import numpy as np
 
 from quant.control.entry import FEWEST, SHARES
 from quant.control.parameters import AccuracyAwareParameters
-from quant.control.verdict import Array, Limit, Verdict, verdict
+from quant.control.verdict import Array, Limit, Verdict, verdict, worst
 from quant.runtime import ov
 from runner.answers import answers
 from runner.data.open import Selection
 from runner.evaluate import Baseline
 from runner.metrics.agreement import NAME as AGREEMENT
 from runner.metrics.agreement import Agreement
-from runner.metrics.metric import Metric
+from runner.metrics.confidence import NAME as CONFIDENCE
+from runner.metrics.confidence import Confidence
+from runner.metrics.metric import Metric, Reader
 
 
 class NoDropError(Exception):
     """A metric has no value of FP32 that it could drop from; the argument is its name."""
+
+
+class NotConfidentError(Exception):
+    """FP32 is sure of no sample's class; the argument is the highest probability."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +42,14 @@ class MetricJudge:
     Attributes:
         data: in the order in which samples are read.
         fp32: by metric, FP32's answers in that order.
-        outcomes: by metric, FP32's outcomes as numbers; only of metrics that are their means.
+        means: by metric, FP32's outcomes as numbers; only of metrics that are their means.
     """
 
     data: Selection
     metrics: Mapping[str, Metric]
     limits: Mapping[str, Limit]
     fp32: Mapping[str, Sequence[Any]]
-    outcomes: Mapping[str, Array]
+    means: Mapping[str, Array]
     device: str
 
     def __call__(self, model: ov.Model) -> Verdict:
@@ -58,8 +64,47 @@ class MetricJudge:
                 asked = [size for size in asked if size > read]
                 if self._is_missed(found, read):
                     break
-        values = {name: _number(m.value(found[name])) for name, m in self.metrics.items()}
-        return verdict(self.limits, values, samples=read, is_whole=read == total)
+        return verdict(self.limits, self._values(found), samples=read, is_whole=read == total)
+
+    def hardest(self, model: ov.Model, share: float, most: int | None) -> tuple[int, ...]:
+        """The samples that lose most of all metrics, each as a share of FP32's value."""
+        everything = range(len(self.data))
+        found, losses = self._outcomes(model, everything), np.zeros(len(self.data))
+        for name, metric in self.metrics.items():
+            pairs = zip(self._reference(name, everything), found[name], strict=True)
+            losses += [
+                _loss(self.limits[name], metric.value([before]), metric.value([after]))
+                for before, after in pairs
+            ]
+        return worst(losses, share, most)
+
+    def on(self, model: ov.Model, subset: Sequence[int]) -> Verdict:
+        limits = {
+            name: self.limits[name].on_part(metric.value(self._reference(name, subset)))
+            for name, metric in self.metrics.items()
+        }
+        values = self._values(self._outcomes(model, subset))
+        return verdict(limits, values, samples=len(subset), is_whole=False)
+
+    def _outcomes(self, model: ov.Model, subset: Sequence[int]) -> dict[str, list[Any]]:
+        """The outcomes of some samples by metric."""
+        data = replace(self.data, indices=tuple(self.data.indices[i] for i in subset))
+        chunks = answers(model, data, self.metrics, self.device)
+        each = [found for chunk in chunks for found in chunk]
+        return {
+            name: [
+                m.outcome(a[name], self.fp32[name][i]) for a, i in zip(each, subset, strict=True)
+            ]
+            for name, m in self.metrics.items()
+        }
+
+    def _reference(self, name: str, subset: Sequence[int]) -> list[Any]:
+        """FP32's outcomes."""
+        metric, known = self.metrics[name], self.fp32[name]
+        return [metric.outcome(known[i], known[i]) for i in subset]
+
+    def _values(self, found: Mapping[str, Sequence[Any]]) -> dict[str, float]:
+        return {name: _number(m.value(found[name])) for name, m in self.metrics.items()}
 
     def _asked(self) -> list[int]:
         """After how many samples it is asked whether a limit is missed."""
@@ -69,7 +114,7 @@ class MetricJudge:
     def _is_missed(self, found: Mapping[str, Sequence[float]], read: int) -> bool:
         return any(
             self.limits[name].is_missed(fp32[:read], np.array(found[name]), len(fp32))
-            for name, fp32 in self.outcomes.items()
+            for name, fp32 in self.means.items()
         )
 
 
@@ -87,23 +132,28 @@ def make_judge(
 
     Raises:
         NoDropError: a metric has no finite value of FP32.
+        NotConfidentError: nothing is left to judge on.
         EvaluationError: a relative limit, and FP32's value is 0.
         ModelError, DataError: as from `answers`.
     """
     judging = {name: metrics[name] for name in given.metrics or metrics}
-    if given.annotation_free:
-        judging, baseline = {AGREEMENT: Agreement()}, None
     order = np.random.default_rng(given.seed).permutation(len(data)).tolist()
-    fp32 = _fp32(model, data, judging, device, baseline)
+    if given.annotation_free:
+        judging = {AGREEMENT: Agreement()}
+        readers: dict[str, Reader] = {AGREEMENT: Agreement(), CONFIDENCE: Confidence()}
+        fp32 = _fp32(model, data, readers, device, None)
+        order = _sure(order, fp32[CONFIDENCE], given.annotation_conf_threshold)
+    else:
+        fp32 = _fp32(model, data, judging, device, baseline)
+    fp32 = {name: [fp32[name][i] for i in order] for name in judging}
     outcomes = {name: [m.outcome(a, a) for a in fp32[name]] for name, m in judging.items()}
-    limits = {name: _limit(name, metric, outcomes[name], given) for name, metric in judging.items()}
     return MetricJudge(
         data=replace(data, indices=tuple(data.indices[i] for i in order)),
         metrics=judging,
-        limits=limits,
-        fp32={name: [each[i] for i in order] for name, each in fp32.items()},
-        outcomes={
-            name: np.array(outcomes[name], float)[order]
+        limits={name: _limit(name, m, outcomes[name], given) for name, m in judging.items()},
+        fp32=fp32,
+        means={
+            name: np.array(outcomes[name], float)
             for name, metric in judging.items()
             if name not in given.baseline_value and _is_mean(metric, outcomes[name])
         },
@@ -111,27 +161,35 @@ def make_judge(
     )
 
 
+def _sure(order: list[int], probabilities: Sequence[float], least: float) -> list[int]:
+    """The samples of whose class FP32 is sure enough, in their order."""
+    found = [i for i in order if probabilities[i] >= least]
+    if not found:
+        raise NotConfidentError(max(probabilities))
+    return found
+
+
 def _fp32(
     model: ov.Model,
     data: Selection,
-    metrics: Mapping[str, Metric],
+    readers: Mapping[str, Reader],
     device: str,
     baseline: Baseline | None,
 ) -> dict[str, list[Any]]:
-    """FP32's answers by metric, in the data's order; those that the baseline did not know are
+    """FP32's answers by name, in the data's order; those that the baseline did not know are
     kept."""
     known = {} if baseline is None else baseline.known()
-    if metrics.keys() <= known.keys():
-        return {name: [m.unpack(each) for each in known[name]] for name, m in metrics.items()}
-    found: dict[str, list[Any]] = {name: [] for name in metrics}
-    for chunk in answers(model, data, metrics, device):
-        for name, metric in metrics.items():
-            if not found[name] and metric.pack(chunk[0][name]) is None:
+    if readers.keys() <= known.keys():
+        return {name: [m.unpack(each) for each in known[name]] for name, m in readers.items()}
+    found: dict[str, list[Any]] = {name: [] for name in readers}
+    for chunk in answers(model, data, readers, device):
+        for name, reader in readers.items():
+            if not found[name] and reader.pack(chunk[0][name]) is None:
                 raise NoDropError(name)  # whole outputs: they have an SQNR, of which FP32 has none
             found[name] += [each[name] for each in chunk]
-    for name, metric in metrics.items():
+    for name, reader in readers.items():
         if baseline is not None and name not in known:
-            packed = [each for a in found[name] if (each := metric.pack(a)) is not None]
+            packed = [each for a in found[name] if (each := reader.pack(a)) is not None]
             baseline.keep(name, packed)
     return found
 
@@ -156,6 +214,14 @@ def _is_mean(metric: Metric, outcomes: Sequence[Any]) -> bool:
         return False
     value = metric.value(outcomes)
     return value is not None and math.isclose(value, float(np.mean(outcomes)), rel_tol=1e-9)
+
+
+def _loss(limit: Limit, before: float | None, after: float | None) -> float:
+    """What a sample loses, as a share of FP32's value over all; 0 where it has no value."""
+    if before is None or after is None:
+        return 0.0
+    worse = before - after if limit.higher_is_better else after - before
+    return worse / (abs(limit.baseline) or 1.0)
 
 
 def _number(value: float | None) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from quant.control.parameters import Unit
 from quant.entry import apply, collect, resolve
 from quant.runtime import ov
 from quant.statistics.need import Need
@@ -36,9 +37,11 @@ class One(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ByMetric:
-    """What is asked for; `samples`: how many validation samples (None: all)."""
+    """What is asked for; `unit`: what one is; `samples`: how many validation samples (None:
+    all)."""
 
     one: One = One.REVERTED
+    unit: Unit = Unit.OPERATION
     samples: int | None = None
 
 
@@ -93,11 +96,11 @@ def metric_drops(
     plan: Plan,
     recipe: Recipe,
     datasets: Datasets,
-    operations: Sequence[str],
+    groups: Mapping[str, tuple[str, ...]],
     asked: ByMetric,
     progress: Progress,
 ) -> MetricDrops:
-    """One evaluation of the first metric for each operation; FP32 is inferred once.
+    """One evaluation of the first metric for each group of operations; FP32 is inferred once.
 
     Raises:
         RecipeError: no step takes `ignored`.
@@ -114,11 +117,11 @@ def metric_drops(
     is_reverted = asked.one is One.REVERTED
     before = _drop(trials, ()) if is_reverted else None
     drops: dict[str, float | None] = {}
-    for done, name in enumerate(operations):
-        progress("evaluate", done, len(operations))
-        others = [each for each in operations if each != name]
-        found = _drop(trials, [name] if is_reverted else others)
-        drops[name] = found if not is_reverted else _less(before, found)
+    for done, names in enumerate(groups.values()):
+        progress("evaluate", done, len(groups))
+        others = [each for group in groups.values() if group != names for each in group]
+        found = _drop(trials, names if is_reverted else others)
+        drops |= dict.fromkeys(names, found if not is_reverted else _less(before, found))
     return MetricDrops(metric=recipe.metrics[0].name, samples=len(validation), drops=drops)
 
 

@@ -92,8 +92,11 @@ class ControlPlan:
     drop_type: str
     revert_to: tuple[str, ...]
     unit: str
+    restore_mode: str = "activations_and_weights"
     convert_to_mixed_preset: bool = False
     baseline_value: Mapping[str, float] = field(default_factory=dict)
+    annotation_conf_threshold: float | None = None
+    metric_subset_ratio: float | None = None
     ranking_subset_size: int | None = None
     max_iter_num: int | None = None
     budget_minutes: float | None = None
@@ -300,8 +303,13 @@ def _control(recipe: Recipe, target: Target) -> ControlPlan | None:
         drop_type=given.drop_type.value,
         revert_to=tuple(each.value for each in given.revert_to or default_precisions(target)),
         unit=given.unit.value,
+        restore_mode=given.restore_mode.value,
         convert_to_mixed_preset=given.convert_to_mixed_preset,
         baseline_value=given.baseline_value,
+        annotation_conf_threshold=(
+            given.annotation_conf_threshold if given.annotation_free else None
+        ),
+        metric_subset_ratio=given.metric_subset_ratio,
         ranking_subset_size=given.ranking_subset_size,
         max_iter_num=given.max_iter_num,
         budget_minutes=given.budget_minutes,

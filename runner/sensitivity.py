@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from quant.control.candidate import blocks
+from quant.control.parameters import Unit
 from quant.diagnosis.diagnose import Diagnosis
 from runner.cache.cache import Cache
 from runner.cache.kept import open_kept
@@ -28,13 +30,18 @@ class OperationHarm:
     """A quantized operation, its noise as `quant.LayerDiagnosis` has it; what has no finite value
     is None.
 
-    `drop`: of the metric; with the operation alone quantized, or what is gained where it alone is
-    not.
+    Attributes:
+        block: the first of the operations that share ranges of activations with it.
+        block_noise_share: of all of these together.
+        drop: of the metric; with the operation, or its block, alone quantized, or what is gained
+            where that alone is not.
     """
 
     name: str
     type: str
+    block: str
     noise_share: float | None
+    block_noise_share: float | None
     sqnr_db: float | None
     own_sqnr_db: float | None
     weights_share: float | None
@@ -87,10 +94,14 @@ def measure_sensitivity(
     searchless = dataclasses.replace(plan, control=None, tuning=())
     result = quantize(searchless, recipe, datasets, kept, {}, progress).result
     diagnosis = diagnose_run(result, datasets, {}, progress)
-    harm = _noise(diagnosis)
+    found_blocks = _blocks(plan, diagnosis)
+    harm = _noise(diagnosis, found_blocks)
     if by_metric is None or not harm:
         return _sensitivity(plan, harm, diagnosis)
-    found = metric_drops(plan, recipe, datasets, [each.name for each in harm], by_metric, progress)
+    groups: Mapping[str, tuple[str, ...]] = {each.name: (each.name,) for each in harm}
+    if by_metric.unit is Unit.BLOCK:
+        groups = {each.block: found_blocks[each.block] for each in harm}
+    found = metric_drops(plan, recipe, datasets, groups, by_metric, progress)
     harm = [dataclasses.replace(each, drop=found.drops[each.name]) for each in harm]
     harm.sort(key=lambda each: -(each.drop or 0))  # equal ones stay in the order of their noise
     made = _sensitivity(plan, harm, diagnosis)
@@ -117,16 +128,32 @@ def _sensitivity(
     )
 
 
-def _noise(diagnosis: Diagnosis | None) -> list[OperationHarm]:
+def _blocks(plan: Plan, diagnosis: Diagnosis | None) -> Mapping[str, tuple[str, ...]]:
+    """The blocks of quantized operations, by the first of each."""
+    layers = () if diagnosis is None else diagnosis.layers
+    return blocks(plan.quantization, [each.name for each in layers])
+
+
+def _noise(
+    diagnosis: Diagnosis | None, found_blocks: Mapping[str, tuple[str, ...]]
+) -> list[OperationHarm]:
     """By their share of the noise; last, those of which that is not known."""
     if diagnosis is None:
         return []
+    first = {name: block for block, names in found_blocks.items() for name in names}
+    known = {each.name: each.noise_share for each in diagnosis.worst}
+    shares = {
+        block: sum(known.get(name) or 0.0 for name in names) if known.keys() & names else None
+        for block, names in found_blocks.items()
+    }
     unknown = [each for each in diagnosis.layers if each.noise_share is None]
     return [
         OperationHarm(
             name=each.name,
             type=each.type,
+            block=first[each.name],
             noise_share=each.noise_share,
+            block_noise_share=shares[first[each.name]],
             sqnr_db=finite(each.sqnr_db),
             own_sqnr_db=finite(each.own_sqnr_db),
             weights_share=each.weights_share,

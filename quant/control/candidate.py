@@ -4,11 +4,11 @@ the same statistics, exactly as a user who pastes the operations' names would ge
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from quant.control.parameters import ControlParameters, Precision
+from quant.control.parameters import ControlParameters, Precision, RestoreMode
 from quant.control.settings import Settings, nested, with_settings
 from quant.entry import Result, apply, collect, resolve
 from quant.graph import view
@@ -30,36 +30,50 @@ WIDE = 16
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A preset, other settings that differ from the base algorithm's, and the operations that are
-    reverted, sorted by name."""
+    reverted, sorted by name.
+
+    `fp32_activations`: in floating point on weights that stay integers.
+    """
 
     preset: Preset
     settings: Settings = ()
     int16: tuple[str, ...] = ()
     fp32: tuple[str, ...] = ()
+    fp32_activations: tuple[str, ...] = ()
 
-    def reverting(self, names: frozenset[str], precision: Precision) -> Candidate:
+    def reverting(
+        self, names: frozenset[str], precision: Precision, restore_mode: RestoreMode
+    ) -> Candidate:
         """This one with more operations reverted; floating point goes over 16 bits."""
         if precision is Precision.INT16:
-            return dataclasses.replace(self, int16=tuple(sorted({*self.int16, *names})))
-        floats = {*self.fp32, *names}
-        wide = tuple(name for name in self.int16 if name not in floats)
-        return dataclasses.replace(self, int16=wide, fp32=tuple(sorted(floats)))
+            return dataclasses.replace(self, int16=_with(self.int16, names))
+        narrow = dataclasses.replace(
+            self, int16=tuple(name for name in self.int16 if name not in names)
+        )
+        if restore_mode is RestoreMode.ONLY_ACTIVATIONS:
+            return dataclasses.replace(narrow, fp32_activations=_with(self.fp32_activations, names))
+        return dataclasses.replace(narrow, fp32=_with(self.fp32, names))
 
     @property
     def reverted(self) -> tuple[str, ...]:
         """All operations that are reverted."""
-        return tuple(sorted((*self.int16, *self.fp32)))
+        return tuple(sorted((*self.int16, *self.fp32, *self.fp32_activations)))
 
     def parameters(self) -> dict[str, Any]:
         """The parameters that give DefaultQuantization the same model; lists go behind those that
         are there."""
         found: dict[str, Any] = {"preset": self.preset.value, **nested(self.settings)}
-        if self.fp32:
-            found["ignored"] = {"scope": list(self.fp32)}
+        ignored = {"scope": list(self.fp32), "activations": list(self.fp32_activations)}
+        if any(ignored.values()):
+            found["ignored"] = {key: names for key, names in ignored.items() if names}
         if self.int16:
             layers = [{"names": list(self.int16), "bits": WIDE}]
             found["weights"] = {**found.get("weights", {}), "layers": layers}
         return found
+
+
+def _with(before: tuple[str, ...], names: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted({*before, *names}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,15 +97,22 @@ class Workshop:
     def plan(self, candidate: Candidate) -> QuantPlan:
         """The candidate's plan."""
         base = with_settings(self.parameters, candidate.settings)
-        scope = (*base.ignored.scope, *candidate.fp32)
-        layers = base.weights.layers
+        ignored = dataclasses.replace(
+            base.ignored,
+            scope=(*base.ignored.scope, *candidate.fp32),
+            activations=(*base.ignored.activations, *candidate.fp32_activations),
+        )
+        layers = tuple(_still_asked(base.weights.layers, frozenset(candidate.fp32)))
         if candidate.int16:
             layers = (*layers, LayerRequest(names=candidate.int16, bits=WIDE))
+        floats = frozenset((*candidate.fp32, *candidate.fp32_activations))
+        asked = tuple(_still_asked(base.activations.layers, floats))
         changed = dataclasses.replace(
             base,
             preset=candidate.preset,
-            ignored=dataclasses.replace(base.ignored, scope=scope),
+            ignored=ignored,
             weights=dataclasses.replace(base.weights, layers=layers),
+            activations=dataclasses.replace(base.activations, layers=asked),
         )
         steps = list(self.steps)
         steps[self.position] = Step(use=DEFAULT, parameters=changed)
@@ -104,12 +125,26 @@ class Workshop:
         return apply(plan, statistics, self.samples, progress=self.progress)
 
 
-def revertible(plan: QuantPlan, target: Target, precision: Precision) -> tuple[str, ...]:
+def _still_asked(
+    layers: Iterable[LayerRequest], reverted: frozenset[str]
+) -> Iterator[LayerRequest]:
+    """What is asked of layers by name, without those that are in floating point now."""
+    for each in layers:
+        names = tuple(name for name in each.names if name not in reverted)
+        if names or each.patterns or each.types:
+            yield dataclasses.replace(each, names=names)
+
+
+def revertible(
+    plan: QuantPlan, target: Target, precision: Precision, restore_mode: RestoreMode
+) -> tuple[str, ...]:
     """The quantized operations that can be reverted, in topological order: any to floating point,
-    and to 16 bits those whose narrower weights the target takes at 16 bits, too."""
+    those with quantized activations where only these return, and to 16 bits those whose narrower
+    weights the target takes at 16 bits, too."""
     quantized = [each for each in plan.operations if each.status is Status.QUANTIZED]
     if precision is Precision.FP32:
-        return tuple(each.name for each in quantized)
+        is_whole = restore_mode is RestoreMode.ACTIVATIONS_AND_WEIGHTS
+        return tuple(each.name for each in quantized if is_whole or each.activations)
     graph = view(plan.model)
     return tuple(
         each.name
@@ -138,10 +173,10 @@ def blocks(plan: QuantPlan, names: Sequence[str]) -> Mapping[str, tuple[str, ...
     What one of them reads in floating point, none of the others reads as integers.
     Source: POT 2023.0.2, removal of quantizers.
     """
-    block = {name: [name] for name in names}
+    block, places = {name: [name] for name in names}, {name: i for i, name in enumerate(names)}
     for together in _sharing(plan):
         members = [name for name in together if name in block]
-        merged = sorted({each for name in members for each in block[name]}, key=names.index)
+        merged = sorted({each for name in members for each in block[name]}, key=places.__getitem__)
         block |= dict.fromkeys(merged, merged)
     return {name: tuple(found) for name, found in block.items() if found[0] == name}
 

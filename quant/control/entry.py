@@ -17,7 +17,7 @@ from quant.control.gain import Gain, Reading, paired_gain
 from quant.control.noise import output_noise
 from quant.control.parameters import ControlParameters, OnMiss
 from quant.control.tuning import Tuning, subset_size, tune
-from quant.control.verdict import Array, Limit, Verdict, verdict
+from quant.control.verdict import Array, Limit, Verdict, verdict, worst
 from quant.errors import DropMissed, EvaluationError, SamplesError
 from quant.load import load_model
 from quant.parameter_reader import read_parameters
@@ -141,11 +141,28 @@ class _Judge:
             return verdict({METRIC: self.limit}, {METRIC: value})
         return self._by_parts(compiled, self.fp32)
 
+    def hardest(self, model: ov.Model, share: float, most: int | None) -> tuple[int, ...]:
+        assert self.fp32 is not None  # see `_judge`
+        compiled = core().compile_model(model, self.device, F32)
+        everything = tuple(range(len(self.fp32)))
+        worse = self.fp32 - self._values(compiled, everything)
+        return worst(worse if self.limit.higher_is_better else -worse, share, most)
+
+    def on(self, model: ov.Model, subset: Sequence[int]) -> Verdict:
+        assert self.fp32 is not None
+        compiled = core().compile_model(model, self.device, F32)
+        limit = self.limit.on_part(float(self.fp32[list(subset)].mean()))
+        mean = float(self._values(compiled, tuple(subset)).mean())
+        return verdict({METRIC: limit}, {METRIC: mean}, samples=len(subset), is_whole=False)
+
+    def _values(self, compiled: ov.CompiledModel, part: tuple[int, ...]) -> Array:
+        _, found = _evaluated(self.evaluate(compiled, subset=list(part)))
+        return _expected(found, len(part))
+
     def _by_parts(self, compiled: ov.CompiledModel, fp32: Array) -> Verdict:
         values, read = np.full(len(fp32), math.nan), np.zeros(len(fp32), bool)
         for part in self.parts:
-            _, found = _evaluated(self.evaluate(compiled, subset=list(part)))
-            values[list(part)] = _expected(found, len(part))
+            values[list(part)] = self._values(compiled, part)
             read[list(part)] = True
             if self.limit.is_missed(fp32[read], values[read], len(fp32)):
                 break
@@ -201,6 +218,12 @@ def _judge(
     fp32 = (
         _mean_values(value, found) if "subset" in inspect.signature(evaluate).parameters else None
     )
+    if given.metric_subset_ratio is not None and fp32 is None:
+        message = (
+            "metric_subset_ratio needs evaluate(compiled_model, subset=None) to return values of "
+            "all samples whose mean is the metric"
+        )
+        raise EvaluationError(message)
     limit = Limit(
         baseline=value if fp32 is None else float(np.mean(fp32)),
         maximal_drop=given.maximal_drop,

@@ -21,6 +21,14 @@ class Judgement:
     excess: float
 
 
+Judge = Callable[[Names], Judgement]
+"""Judges a set; raises `Spent` where the budget allows no further trial."""
+
+
+class Spent(Exception):
+    """The budget allows no further trial."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """A set that was judged, in the ranking's order."""
@@ -55,13 +63,7 @@ class Found:
     stop: Stop
 
 
-def search(
-    ranked: Sequence[str],
-    judge: Callable[[Names], Judgement],
-    *,
-    most: int | None = None,
-    is_spent: Callable[[int], bool] = lambda trials: False,
-) -> Found:
+def search(ranked: Sequence[str], judge: Judge, *, most: int | None = None) -> Found:
     """A small set of names that meets the limit, where there is one among the ranking's prefixes.
 
     First the prefixes of 0, 1, 2, 4, ... names; then, by bisection, the shortest one that meets the
@@ -71,22 +73,33 @@ def search(
     Args:
         ranked: the most harmful first.
         most: how many may be reverted at most; None: all.
-        is_spent: told the number of trials, whether there must be no further one. The empty set is
-            always judged.
     """
-    state = _Search(ranked=tuple(ranked), judge=judge, is_spent=is_spent)
+    state = _Search(ranked=tuple(ranked), judge=judge)
+    state.judged(frozenset())
     try:
         size = state.shortest_prefix(len(ranked) if most is None else min(most, len(ranked)))
         if size is None:
             return state.found(Stop.EXHAUSTED)
-        state.reduce(list(ranked[:size]))
-    except _Spent:
+        state.reduce(list(ranked[:size]), list(ranked[: size - 1]))  # its last one is needed
+    except Spent:
         return state.found(Stop.BUDGET)
     return state.found(Stop.MINIMAL)
 
 
-class _Spent(Exception):
-    """No further trial."""
+def reduced(ranked: Sequence[str], judge: Judge, *, suspects: Sequence[str]) -> Found:
+    """What is needed of a set that meets the limit.
+
+    Args:
+        ranked: the set, the most harmful first.
+        suspects: those that are put back in chunks before all are one by one.
+    """
+    state = _Search(ranked=tuple(ranked), judge=judge)
+    state.judged(frozenset(ranked))
+    try:
+        state.reduce(list(ranked), list(suspects))
+    except Spent:
+        return state.found(Stop.BUDGET)
+    return state.found(Stop.MINIMAL)
 
 
 @dataclass(slots=True)
@@ -94,18 +107,17 @@ class _Search:
     """What was judged so far."""
 
     ranked: tuple[str, ...]
-    judge: Callable[[Names], Judgement]
-    is_spent: Callable[[int], bool]
+    judge: Judge
     known: dict[Names, Judgement] = field(default_factory=dict)
 
+    def judged(self, names: Names) -> Judgement:
+        """Judges a set unless that is done already; raises `Spent`."""
+        if names not in self.known:
+            self.known[names] = self.judge(names)
+        return self.known[names]
+
     def meets(self, names: Sequence[str]) -> bool:
-        """Judges a set unless that is done already; raises `_Spent`."""
-        key = frozenset(names)
-        if key not in self.known:
-            if self.known and self.is_spent(len(self.known)):
-                raise _Spent
-            self.known[key] = self.judge(key)
-        return self.known[key].meets
+        return self.judged(frozenset(names)).meets
 
     def shortest_prefix(self, most: int) -> int | None:
         """The size of the shortest prefix that bisection finds; None where none meets the limit."""
@@ -122,12 +134,10 @@ class _Search:
             low, high = (low, middle) if self.meets(self.ranked[:middle]) else (middle, high)
         return high
 
-    def reduce(self, reverted: list[str]) -> None:
-        """Puts back what is not needed, until every single one is known to be.
-
-        The last one of the shortest prefix is needed, so it is left for the end.
-        """
-        chunks = deque([reverted[:-1]])
+    def reduce(self, reverted: list[str], suspects: list[str]) -> None:
+        """Puts back what is not needed: of the suspects in chunks, then until every single one is
+        known to be."""
+        chunks = deque([suspects])
         while chunks:
             chunk = chunks.popleft()
             rest = [name for name in reverted if name not in chunk]

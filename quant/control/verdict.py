@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,12 @@ class Limit:
                 "absolute"
             )
             raise EvaluationError(message)
+
+    def on_part(self, baseline: float | None) -> Limit:
+        """No drop at all from FP32's value on some of the samples; from that on all where there is
+        none."""
+        value = self.baseline if baseline is None else baseline
+        return replace(self, baseline=value, maximal_drop=0.0, drop_type=DropType.ABSOLUTE)
 
     def drop(self, value: float) -> float:
         """How much worse a value is, in the drop's own type; infinite where it is no number."""
@@ -105,3 +111,14 @@ def verdict(
         meets=is_whole and all(drops[name] <= limits[name].maximal_drop for name in limits),
         samples=samples,
     )
+
+
+def worst(losses: Array, share: float, most: int | None) -> tuple[int, ...]:
+    """The indices of that share of the losses, at most so many and at least one: the largest, of
+    equal ones the first; sorted.
+
+    >>> worst(np.array([0.0, 1.0, 0.0, 2.0]), 0.5, None)
+    (1, 3)
+    """
+    count = min(max(1, round(share * len(losses))), most or len(losses))
+    return tuple(sorted(np.argsort(-losses, kind="stable")[:count].tolist()))

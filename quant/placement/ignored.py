@@ -13,6 +13,7 @@ from quant.placement.kept import Kept
 from quant.placement.selection import Pick, by_names, by_patterns, nearest
 
 REASON = "ignored by the user"
+ACTIVATIONS = "its activations are ignored by the user"
 
 
 def ignored(graph: Graph, wanted: Ignored, step: int) -> tuple[Kept, list[ParameterProblem]]:
@@ -22,7 +23,8 @@ def ignored(graph: Graph, wanted: Ignored, step: int) -> tuple[Kept, list[Parame
     for path, matches, missing in _entries(graph, wanted):
         if not matches:
             problems.append(ParameterProblem(step, ("ignored", *path), missing))
-        found.update(dict.fromkeys((op.index for op in matches), REASON))
+        reason = ACTIVATIONS if path[0] == "activations" else REASON
+        found.update(dict.fromkeys((op.index for op in matches), reason))
     return found, problems
 
 
@@ -30,6 +32,7 @@ def _entries(graph: Graph, wanted: Ignored) -> Iterator[Pick]:
     """For each entry: the keys that lead to it, the operations that it names, and the error if
     none."""
     ops = [op for op in graph.ops if op.type not in ("Constant", "Result")]
+    yield from by_names(graph, ops, wanted.activations, "activations")  # all others go over it
     yield from by_names(graph, ops, wanted.scope, "scope")
     yield from by_patterns(ops, wanted.patterns, "operation")
     types = sorted({op.type for op in graph.ops})

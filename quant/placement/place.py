@@ -10,7 +10,7 @@ from quant.parameters import MinMaxParameters, ModelType
 from quant.placement.demand import Demand, Role, demand
 from quant.placement.estimators import estimators
 from quant.placement.groups import groups
-from quant.placement.ignored import ignored
+from quant.placement.ignored import ACTIVATIONS, ignored
 from quant.placement.kept import Kept, kept
 from quant.placement.layers import Layers, Wish, asked, layers, wish
 from quant.placement.outputs import with_outputs
@@ -22,6 +22,7 @@ from quant.placement.tables import (
     CONVOLUTIONS,
     GATES,
     HIDDEN_STATE,
+    RECURRENT,
     behind_matmuls,
     descriptor_type,
     has_weights_first,
@@ -78,7 +79,13 @@ def place(
         for.
     """
     floats, problems = ignored(graph, parameters.ignored, step)
-    floats |= {i: why for i, why in kept(graph, parameters.model_type).items() if i not in floats}
+    rules = kept(graph, parameters.model_type)
+    on_integers = {
+        i
+        for i, why in floats.items()
+        if why == ACTIVATIONS and i not in rules and graph.ops[i].type not in RECURRENT
+    }  # OpenVINO's CPU plugin (2026.4.1) compiles no cell in floating point on integer weights
+    floats |= {i: why for i, why in rules.items() if i not in floats}
     if target.quantizes_outputs:
         smoothed = frozenset()  # each reader of a quantized result gets the same integers
     found = demand(graph, target, floats, smoothed)
@@ -86,8 +93,8 @@ def place(
     integer = frozenset(reader.port.op for site in placed for reader in site.readers)
     constants = [
         (each, ports)
-        for each in weights(graph, target, integer - floats.keys())
-        if (ports := tuple(port for port in each.ports if port.op not in floats))
+        for each in weights(graph, target, (integer - floats.keys()) | on_integers)
+        if (ports := tuple(p for p in each.ports if p.op not in floats or p.op in on_integers))
     ]
     holders = sorted({port.op for _, ports in constants for port in ports})
     of_activations = layers(
@@ -372,6 +379,8 @@ def _fate(
 ) -> tuple[Status, str]:
     """What becomes of an operation, and why it is not executed in integers."""
     role = found.roles[op.index]
+    if floats.get(op.index) == ACTIVATIONS:
+        return Status.FLOAT, ACTIVATIONS
     if is_quantized:
         return Status.QUANTIZED, ""
     if found.is_covered(op):

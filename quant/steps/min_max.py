@@ -18,6 +18,7 @@ from quant.isa import saturates
 from quant.joint_range import activation_range, weight_range
 from quant.parameters import MAGNITUDES, Aggregator, Estimator, MinMaxParameters, SaturationFix
 from quant.placement.place import place
+from quant.placement.tables import LINEAR
 from quant.plan import (
     ActivationQuantizer,
     Estimators,
@@ -126,10 +127,17 @@ def apply(work: Work, plan: MinMaxPlan, statistics: Statistics) -> Statistics:
             work.halved |= {port.op for port in quantizer.consumers}
         _insert(work, quantizer, found[quantizer.name])
     work.outcomes["saturation_fix"] = _outcome(plan, work)
+    work.has_mixed_layers = _has_mixed_layers(plan, work)
     for activation in plan.activations:
         _insert(work, activation, _shaped(found[activation.name], activation, work))
     work.warnings += advice.asymmetric_advice(plan, work.levels, statistics)
     return statistics
+
+
+def _has_mixed_layers(plan: MinMaxPlan, work: Work) -> bool:
+    integer = {name for each in plan.activations for name in each.operations}
+    readers = {port.op for each in plan.weights for port in each.consumers} - integer
+    return any(work.nodes[name].get_type_name() in LINEAR for name in readers)
 
 
 def _levels(plan: MinMaxPlan, ranges: Ranges) -> dict[str, Levels]:

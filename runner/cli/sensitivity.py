@@ -39,6 +39,13 @@ SHOWN = 20
     help="With --by metric: what happens to one operation at a time.",
 )
 @click.option(
+    "--unit",
+    type=click.Choice(["operation", "block"]),
+    default="operation",
+    show_default=True,
+    help="With --by metric: one operation at a time, or one block: all that share ranges.",
+)
+@click.option(
     "--samples",
     type=click.IntRange(min=1),
     help="With --by metric: only the first N validation samples.",
@@ -50,17 +57,27 @@ SHOWN = 20
 )
 @click.option("--patch", is_flag=True, help="Write `ignored` with these operations to the recipe.")
 def command(
-    *, by: str, one: str, samples: int | None, top: int | None, patch: bool, **options: Any
+    *,
+    by: str,
+    one: str,
+    unit: str,
+    samples: int | None,
+    top: int | None,
+    patch: bool,
+    **options: Any,
 ) -> int:
     """Rank operations by the harm that quantizing them does.
 
     Without --top, --patch takes operations that make 10 % of the noise at least, and twice as much
     as they would if all made the same.
     """
+    from quant.control.parameters import Unit
     from runner.metric_sensitivity import ByMetric, One
 
     selected, output = read_options(options)
-    by_metric = ByMetric(one=One(one), samples=samples) if by == "metric" else None
+    by_metric = None
+    if by == "metric":
+        by_metric = ByMetric(one=One(one), unit=Unit(unit), samples=samples)
     results = for_each(
         selected,
         lambda recipe: _measure(recipe, by_metric, top, output, patch=patch),

@@ -12,7 +12,20 @@ Packed = Mapping[str, Array]
 """An answer as arrays by name, whose first axis alone may differ from sample to sample."""
 
 
-class Metric(Protocol):
+class Reader(Protocol):
+    """Reads a model's outputs for one sample; what it makes of FP32's can be kept."""
+
+    def answer(self, outputs: Outputs, sample: Sample) -> Any:
+        """What one model says of one sample."""
+
+    def pack(self, answer: Any) -> Packed | None:
+        """The answer as arrays, to be kept, or None where it is too large for that."""
+
+    def unpack(self, packed: Packed) -> Any:
+        """The answer that was packed."""
+
+
+class Metric(Reader, Protocol):
     """Compares a model's outputs with labels, or with the FP32 model's outputs.
 
     What a model answers for one sample is all that is looked at of it; FP32's answers can be kept.
@@ -30,17 +43,8 @@ class Metric(Protocol):
     @property
     def is_share(self) -> bool: ...
 
-    def answer(self, outputs: Outputs, sample: Sample) -> Any:
-        """What one model says of one sample."""
-
     def outcome(self, answer: Any, reference: Any) -> Any:
         """The outcome of one sample; `reference` is the FP32 model's answer for it."""
-
-    def pack(self, answer: Any) -> Packed | None:
-        """The answer as arrays, to be kept, or None where it is too large for that."""
-
-    def unpack(self, packed: Packed) -> Any:
-        """The answer that was packed."""
 
     def value(self, outcomes: Sequence[Any]) -> float | None:
         """The metric over all outcomes, or None where it has no finite value."""

@@ -173,19 +173,22 @@ class ControlTrial:
     """A model that accuracy control evaluated.
 
     Attributes:
-        int16, fp32: the operations that it had reverted.
+        int16, fp32, fp32_activations: the operations that it had reverted.
         values, drops: by metric, over `samples`; of a model that misses the limit by far these are
             not all.
+        is_ranking: made only to rank what is reverted in it.
     """
 
     preset: str
     int16: tuple[str, ...]
     fp32: tuple[str, ...]
+    fp32_activations: tuple[str, ...]
     values: Mapping[str, float | None]
     drops: Mapping[str, float | None]
     meets: bool
     samples: int | None
     seconds: float
+    is_ranking: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,11 +27,13 @@ def control_content(found: ControlResult) -> Control:
                 preset=each.candidate.preset.value,
                 int16=each.candidate.int16,
                 fp32=each.candidate.fp32,
+                fp32_activations=each.candidate.fp32_activations,
                 values={name: finite(value) for name, value in each.verdict.values.items()},
                 drops={name: finite(value) for name, value in each.verdict.drops.items()},
                 meets=each.verdict.meets,
                 samples=each.verdict.samples,
                 seconds=each.seconds,
+                is_ranking=each.is_ranking,
             )
             for each in found.trials
         ),

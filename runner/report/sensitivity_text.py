@@ -10,7 +10,7 @@ from runner.report.numbers import NONE, number, percent
 from runner.report.tables import print_table
 from runner.sensitivity import OperationHarm, Sensitivity
 
-HEAD = ("operation", "type", "noise", "weights", "activations", "SQNR", "own SQNR")
+HEAD = ("operation", "type", "noise", "block", "weights", "activations", "SQNR", "own SQNR")
 
 
 def print_sensitivity(found: Sensitivity, top: int, console: Console) -> None:
@@ -30,6 +30,7 @@ def _row(each: OperationHarm, *, has_metric: bool) -> Iterator[str]:
     yield each.name
     yield each.type
     yield percent(each.noise_share)
+    yield percent(each.block_noise_share)
     yield percent(each.weights_share)
     yield percent(None if each.weights_share is None else 1 - each.weights_share)
     yield _decibels(each.sqnr_db)

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from quant.errors import ParameterError
+from quant.fold import unfolded
 from quant.plan import Status
-from quant.runtime import opset, ov
+from quant.runtime import F32, core, opset, ov
 from quant.target import Target
 from tests import models
-from tests.quant.results import nodes_of, run, status_of
+from tests.quant.results import nodes_of, run, sqnr_db, status_of
 
 
 @pytest.mark.parametrize(
@@ -140,3 +141,47 @@ def test_ignored_that_matches_nothing(ignored: dict[str, Any], message: str, cpu
 def test_a_pattern_that_is_no_regular_expression(cpu: Target) -> None:
     with pytest.raises(ParameterError, match=r"ignored\.patterns\.0"):
         run(models.residual(), cpu, ignored={"patterns": ["conv("]})
+
+
+@pytest.mark.parametrize(
+    ("name", "operation"),
+    [
+        ("conv_relu_conv", "conv2"),
+        ("depthwise", "depthwise1"),
+        ("grouped", "grouped"),
+        ("transposed_conv", "up"),
+        ("classifier", "linear"),
+        ("encoder_attention", "q"),
+    ],
+)
+def test_activations_alone_are_ignored(name: str, operation: str, cpu: Target) -> None:
+    """Integer weights in the file, and what OpenVINO computes from them, on several streams."""
+    model = models.BUILDERS[name]()
+    given, options = models.samples(model), {**F32, "PERFORMANCE_HINT": "THROUGHPUT"}
+    result = run(model, cpu, ignored={"activations": [operation]})
+    plan = {each.plan.name: each.plan for each in result.operations}[operation]
+    assert (plan.status, plan.activations, plan.weights is None) == (Status.FLOAT, (), False)
+    spelled = result.model.clone()
+    for node in spelled.get_ordered_ops():
+        numbers = unfolded(node)
+        if numbers is not None and node.get_friendly_name() == f"{operation}/fq_weights_1":
+            node.output(0).replace(numbers.output(0))
+    expected = core().compile_model(spelled, "CPU", F32)(given[0])[0]
+    for _ in range(6):
+        found = core().compile_model(result.model, "CPU", options)(given[0])[0]
+        assert sqnr_db(expected, found) > 100
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+def test_recurrent_cells_are_ignored_whole(name: str, cpu: Target) -> None:
+    model = models.BUILDERS[name]()
+    result = run(model, cpu, ignored={"activations": [name]})
+    plan = {each.plan.name: each.plan for each in result.operations}[name]
+    assert (plan.status, plan.weights) == (Status.FLOAT, None)
+    models.evaluate(result.model, models.samples(model, 1)[0])
+
+
+def test_what_is_ignored_whole_and_in_part_is_ignored_whole(cpu: Target) -> None:
+    result = run(models.residual(), cpu, ignored={"activations": ["conv2"], "scope": ["conv2"]})
+    plan = {each.plan.name: each.plan for each in result.operations}["conv2"]
+    assert (plan.weights, plan.reason) == (None, "ignored by the user")

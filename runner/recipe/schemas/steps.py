@@ -35,11 +35,6 @@ ADVICE = {
     "exec_log_dir": "leave it out: every trial stands in the report",
     **OF_GRADIENTS,
 }
-NOT_YET = "remove it; what it asks for is not done in this version"
-LATER = dict.fromkeys(
-    ("restore_mode", "annotation_conf_threshold", "metric_subset_ratio"),
-    NOT_YET,
-)
 
 STATISTICS: dict[str, Rules] = {
     "stat_subset_size": COUNT,
@@ -51,6 +46,7 @@ IGNORED: Rules = {
     "type": "dict",
     "schema": {
         "scope": TEXTS,
+        "activations": TEXTS,
         "patterns": TEXTS,
         "operations": {
             "type": "list",
@@ -138,7 +134,9 @@ ACCURACY_AWARE: dict[str, Rules] = {
         "meta": {"hint": "write a mapping, as in baseline_value: {accuracy: 0.93}"},
     },
     "annotation_free": TRUTH,
+    "annotation_conf_threshold": {"type": "number", "min": 0, "max": 1},
     "convert_to_mixed_preset": TRUTH,
+    "metric_subset_ratio": {"type": "number", "min": 0, "forbidden": [0], "max": 1},
     "ranking_subset_size": COUNT,
     "max_iter_num": COUNT,
     "budget_minutes": {"type": "number", "min": 0},
@@ -148,6 +146,10 @@ ACCURACY_AWARE: dict[str, Rules] = {
         "minlength": 1,
         "schema": {"type": "string", "allowed": ["int16", "fp32"]},
         "meta": {"hint": "write a list, as in revert_to: [int16, fp32]"},
+    },
+    "restore_mode": {
+        "type": "string",
+        "allowed": ["activations_and_weights", "only_activations"],
     },
     "on_miss": {"type": "string", "allowed": ["keep_best", "fail"]},
 }
@@ -175,7 +177,7 @@ def _step(name: str) -> dict[str, Rules]:
         if key not in fields
     }
     advice = {key: text for key, text in ADVICE.items() if key not in fields}
-    about = {"spellings": SPELLINGS, "later": LATER, "advice": {**advice, **others}}
+    about = {"spellings": SPELLINGS, "advice": {**advice, **others}}
     return {"with": {"type": "dict", "schema": fields, "meta": about}}
 
 

@@ -11,17 +11,25 @@ import pytest
 
 import quant
 import runner
-from quant.control.control import ControlResult, Trial
-from quant.control.parameters import Precision
+from quant.control.candidate import Workshop
+from quant.control.control import ControlResult, control
+from quant.control.log import Trial
+from quant.control.parameters import ControlParameters, Precision
+from quant.control.search import Stop
+from quant.control.verdict import Verdict
 from quant.errors import DropMissed, EvaluationError, ParameterError, SamplesError
+from quant.parameter_reader import read_parameters
 from quant.plan import Status
 from quant.runtime import ov
 from quant.scheme import Preset
+from quant.statistics.store import MemoryStore
+from quant.steps.table import Step
 from quant.target import Target
 from tests.harmful import PLAIN, Array, classes, harmful_net, harmful_samples
 from tests.models import evaluate_all
 
 SAMPLES = harmful_samples()
+CLIPPED = {"max": {"clipping_value": 0.1}, "min": {"clipping_value": -0.1}}
 
 
 @dataclass
@@ -264,3 +272,100 @@ def test_iterators_are_refused(cpu: Target) -> None:
 def test_parameters_are_checked() -> None:
     with pytest.raises(ParameterError, match="maximal_drop: found -1"):
         controlled(harmful_net(), maximal_drop=-1)
+
+
+def test_a_larger_budget_goes_on_where_the_smaller_one_ended() -> None:
+    model, kept = harmful_net(1, 3), Kept()
+    whole = controlled(model)
+    first = controlled(model, journal=kept, max_iter_num=2)
+    assert (first.stop, kept.added) == (Stop.BUDGET, 3)
+    again = controlled(model, journal=kept, max_iter_num=50)
+    assert names(again) == names(whole)
+    assert kept.added == len(whole.trials)
+
+
+def test_no_time_is_left_but_what_was_tried_counts() -> None:
+    model, kept = harmful_net(1, 3), Kept()
+    whole = controlled(model, journal=kept)
+    again = controlled(model, journal=Kept(held=kept.held), budget_minutes=0)
+    assert (again.reached, names(again)) == (True, names(whole))
+
+
+@dataclass(frozen=True)
+class Needing:
+    """A judge that is content where a layer has no quantizer of its weights."""
+
+    layer: str
+
+    def __call__(self, model: ov.Model) -> Verdict:
+        names = {node.get_friendly_name() for node in model.get_ordered_ops()}
+        missing = float(f"{self.layer}/fq_weights_1" in names)
+        return Verdict(values={}, drops={}, excess=missing, meets=not missing)
+
+    def hardest(self, model: ov.Model, share: float, most: int | None) -> list[int]:
+        raise NotImplementedError
+
+    def on(self, model: ov.Model, subset: Sequence[int]) -> Verdict:
+        raise NotImplementedError
+
+
+def test_what_went_to_16_bits_in_vain_is_quantized_again() -> None:
+    parameters = {**PLAIN, "revert_to": ["int16", "fp32"]}
+    workshop = Workshop(
+        model=quant.load_model(harmful_net(2)),
+        target=runner.load_target("gna3"),
+        steps=(Step(use="DefaultQuantization"),),
+        position=0,
+        parameters=read_parameters(ControlParameters, parameters),
+        samples=SAMPLES[:32],
+        store=MemoryStore(),
+    )
+    found = control(workshop, Needing("layer3"))
+    assert found.reached
+    assert [(each.name, each.precision) for each in found.reverted] == [("layer3", Precision.FP32)]
+    assert (found.candidate.int16, found.untried) == ((), ())
+    assert any(trial.candidate.int16 for trial in found.trials)
+
+
+@pytest.mark.parametrize("layer", [0, 3])
+def test_ranking_by_the_metric_on_the_hardest_samples(layer: int) -> None:
+    model, kept = harmful_net(layer), Kept()
+    found = controlled(model, journal=kept, metric_subset_ratio=0.25)
+    assert (found.reached, names(found)) == (True, [f"layer{layer}"])
+    ranking = [trial for trial in found.trials if trial.is_ranking]
+    assert {trial.verdict.samples for trial in ranking} == {len(SAMPLES) // 4}
+    assert len(ranking) == 6
+    best = min(ranking, key=lambda trial: trial.verdict.excess)
+    assert best.candidate.fp32 == (f"layer{layer}",)
+    again = controlled(model, journal=Kept(held=kept.held), metric_subset_ratio=0.25)
+    assert again.trials == found.trials
+
+
+def test_no_more_of_the_hardest_samples_than_asked() -> None:
+    found = controlled(harmful_net(2), metric_subset_ratio=0.5, ranking_subset_size=10)
+    assert {trial.verdict.samples for trial in found.trials if trial.is_ranking} == {10}
+
+
+def test_ranking_by_the_metric_needs_values_of_samples() -> None:
+    with pytest.raises(EvaluationError, match="metric_subset_ratio needs evaluate"):
+        controlled(harmful_net(2), constant(0.5), metric_subset_ratio=0.5)
+
+
+def test_activations_alone_return_to_floating_point() -> None:
+    """The harm of this layer is that of its activations."""
+    model = harmful_net()
+    layers = [{"names": ["layer2"], "range_estimator": CLIPPED}]
+    given: dict[str, Any] = {"activations": {"layers": layers}, "restore_mode": "only_activations"}
+    found = controlled(model, **given)
+    assert (found.reached, names(found)) == (True, ["layer2"])
+    assert found.candidate.parameters()["ignored"] == {"activations": ["layer2"]}
+    operations = {each.plan.name: each.plan for each in found.result.operations}
+    assert operations["layer2"].status is Status.FLOAT
+    assert operations["layer2"].weights is not None
+    assert operations["layer2"].activations == ()
+
+
+def test_weights_that_do_the_harm_stay_where_only_activations_return() -> None:
+    found = controlled(harmful_net(2), restore_mode="only_activations")
+    assert not found.reached
+    assert not any(trial.candidate.fp32 for trial in found.trials)

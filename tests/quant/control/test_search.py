@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quant.control.search import Judgement, Names, Stop, search
+from quant.control.search import Judge, Judgement, Names, Spent, Stop, reduced, search
 
 NAMES = tuple("abcdefghijklmnop")
-Judge = Callable[[Names], Judgement]
 
 
 def needing(*needed: str) -> Judge:
@@ -38,6 +37,18 @@ def additive(harm: Mapping[str, float], limit: float) -> Judge:
 def never(reverted: Names) -> Judgement:
     """Discontent, the least with three reverted."""
     return Judgement(meets=False, excess=1 + abs(3 - len(reverted)))
+
+
+def limited(judge: Judge, budget: int) -> Judge:
+    """The judge, who is asked so often and no more."""
+    left = iter(range(budget))
+
+    def judge_while_there_is_budget(reverted: Names) -> Judgement:
+        if next(left, None) is None:
+            raise Spent
+        return judge(reverted)
+
+    return judge_while_there_is_budget
 
 
 def test_nothing_is_reverted_where_nothing_has_to_be() -> None:
@@ -84,11 +95,21 @@ def test_no_more_than_the_most_are_reverted() -> None:
 
 @pytest.mark.parametrize("budget", range(1, 12))
 def test_a_spent_budget_says_what_was_not_tried(budget: int) -> None:
-    found = search(NAMES, needing("b", "c"), is_spent=lambda trials: trials >= budget)
+    found = search(NAMES, limited(needing("b", "c"), budget))
     judged = {frozenset(each.reverted) for each in found.trials}
     assert len(found.trials) <= budget
     untried = [n for n in found.reverted if frozenset(found.reverted) - {n} not in judged]
     assert list(found.untried) == (untried if found.judgement.meets else [])
+
+
+def test_what_is_not_needed_of_a_set_is_put_back() -> None:
+    found = reduced(NAMES, needing("b", "p"), suspects=NAMES[:12])
+    assert (found.reverted, found.stop, found.untried) == (("b", "p"), Stop.MINIMAL, ())
+
+
+def test_all_are_tried_one_by_one_beside_the_suspects() -> None:
+    found = reduced("abcd", needing("a"), suspects="a")
+    assert found.reverted == ("a",)
 
 
 harms = st.dictionaries(st.sampled_from(NAMES), st.floats(0, 1), min_size=1)
@@ -114,7 +135,7 @@ def test_any_judge_ends_with_a_set_that_it_judged(data: st.DataObject, n: int, b
         verdicts[reverted] = Judgement(meets=excess <= 0, excess=excess)
         return verdicts[reverted]
 
-    found = search(NAMES[:n], judge, is_spent=lambda trials: trials >= budget)
+    found = search(NAMES[:n], limited(judge, budget))
     assert verdicts[frozenset(found.reverted)] == found.judgement
     assert found.judgement.meets == any(each.meets for each in verdicts.values())
     if not found.judgement.meets:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quant.runtime import ov
+from quant.runtime import F32, core, ov
 from tests.harmful import classes, harmful_net, harmful_samples
 
 RECIPE = """\
@@ -65,10 +65,20 @@ def report(folder: Path) -> dict[str, Any]:
         {},
         {"metric": "agreement: {metric: agreement}"},
         {"parameters": f"{LIMIT}, annotation_free: true"},
+        {"parameters": f"{LIMIT}, annotation_free: true, metric_subset_ratio: 0.5"},
+        {"parameters": f"{LIMIT}, metric_subset_ratio: 0.2, ranking_subset_size: 30"},
         {"parameters": f"{LIMIT}, drop_type: relative, unit: block, metrics: [accuracy]"},
         {"parameters": f"{LIMIT}, baseline_value: {{accuracy: 0.99}}"},
     ],
-    ids=["labels", "agreement", "annotation_free", "relative", "baseline_value"],
+    ids=[
+        "labels",
+        "agreement",
+        "annotation_free",
+        "free_ranking",
+        "ranking",
+        "relative",
+        "baseline_value",
+    ],
 )
 def test_the_harmful_layer_is_reverted(tmp_path: Path, call: Any, changes: dict[str, str]) -> None:
     code, out, _ = call("apply", write(tmp_path, 2, **changes))
@@ -195,4 +205,38 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     assert again["quantization"]["reverted"] == whole["quantization"]["reverted"]
     assert tried(again) == tried(whole)
     assert [t["seconds"] for t in again["control"]["trials"]][: len(held)] == held
+    assert not trials.exists()
+
+
+def test_only_sure_answers_stand_in_for_labels(tmp_path: Path, call: Any) -> None:
+    parameters = f"{LIMIT}, annotation_free: true, annotation_conf_threshold: "
+    read = []
+    for threshold in (0, 0.45, 0.6):
+        call("apply", write(tmp_path, parameters=f"{parameters}{threshold}"))
+        (trial,) = report(tmp_path)["control"]["trials"]
+        read.append(trial["samples"])
+    model = core().compile_model(harmful_net(), "CPU", F32)
+    scores = [model(x)[0][0] for x in harmful_samples()]
+    sure = [max(np.exp(each) / np.exp(each).sum()) for each in scores]
+    assert read == [256, sum(p >= 0.45 for p in sure), sum(p >= 0.6 for p in sure)]
+    assert 256 > read[1] > read[2] > 0
+
+
+def test_no_answer_is_sure_enough(tmp_path: Path, call: Any) -> None:
+    parameters = f"{LIMIT}, annotation_free: true, annotation_conf_threshold: 1"
+    code, _, err = call("apply", write(tmp_path, parameters=parameters))
+    assert code == 2
+    assert "of no sample's class" in err
+    assert "lower annotation_conf_threshold" in err
+
+
+def test_a_larger_budget_goes_on(tmp_path: Path, call: Any) -> None:
+    trials = tmp_path / ".out.trials.jsonl"
+    code, _, _ = call("apply", write(tmp_path, 1, 3, parameters=f"{LIMIT}, max_iter_num: 1"))
+    first = report(tmp_path)["control"]["trials"]
+    assert (code, len(first)) == (1, 2)
+    assert trials.exists()
+    code, _, _ = call("apply", write(tmp_path, 1, 3, parameters=f"{LIMIT}, max_iter_num: 90"))
+    found = report(tmp_path)["control"]
+    assert (code, found["reached"], found["trials"][:2]) == (0, True, first)
     assert not trials.exists()

@@ -15,6 +15,7 @@ from runner.errors import RecipeError, UsageError
 from runner.recipe.ignore import ignored_names, ignoring_step, write_ignored
 from runner.recipe.read import read
 from runner.recipe.recipe import StepSource
+from tests.runner.cli.test_control import write as write_control_recipe
 from tests.runner.tiny import write_recipe
 
 SHIPPED = Path(recipes.__file__).parent
@@ -44,7 +45,7 @@ def test_table(digits: Path, call: Any) -> None:
     code, out, _ = call("sensitivity", digits, "--top", 3)
     lines = out.splitlines()
     assert (code, lines[0]) == (0, "digits_cnn -> cpu: noise on 32 samples")
-    assert lines[1].split()[:4] == ["operation", "type", "noise", "weights"]
+    assert lines[1].split()[:5] == ["operation", "type", "noise", "block", "weights"]
     assert lines[-1].endswith("more operations; see --top")
     assert len(lines) == 6
 
@@ -106,3 +107,28 @@ def test_by_metric(tiny: Path, call: Any, one: str) -> None:
     drops = [each["drop"] for each in found["operations"]]
     assert (code, found["metric"], found["metric_samples"]) == (0, "accuracy", 5)
     assert drops == sorted(drops, reverse=True)
+
+
+def test_noise_of_blocks(tmp_path: Path, call: Any) -> None:
+    """Two branches into one sum share a range, so their readers are one block."""
+    recipe = write_control_recipe(tmp_path, 2)
+    _, out, _ = call("sensitivity", recipe, "--json")
+    (found,) = json.loads(out)["sensitivities"]
+    for each in found["operations"]:
+        assert each["block"] == each["name"]
+        assert each["block_noise_share"] == each["noise_share"]
+
+
+@pytest.mark.parametrize("how", [["--by", "noise"], ["--by", "metric", "--unit", "block"]])
+def test_the_recipe_that_was_patched_does_well(tmp_path: Path, call: Any, how: list[str]) -> None:
+    recipe = write_control_recipe(tmp_path, 2, use="DefaultQuantization", parameters="")
+    call("apply", recipe)
+    before = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert before["metrics"]["accuracy"]["drop"] > 0.3
+    code, out, _ = call("sensitivity", recipe, "--patch", *how, "--top", 1, "--json")
+    assert (code, json.loads(out)["sensitivities"][0]["ignored"]) == (0, ["layer2"])
+    assert call("apply", recipe)[0] == 0
+    after = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert after["metrics"]["accuracy"]["drop"] < 0.1
+    reasons = {each["name"]: each["reason"] for each in after["quantization"]["not_quantized"]}
+    assert reasons["layer2"] == "ignored by the user"
