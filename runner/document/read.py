@@ -7,7 +7,7 @@ from pathlib import Path
 from runner.document.build import build
 from runner.document.document import Document
 from runner.document.names import shown
-from runner.document.source import load_source, span
+from runner.document.source import Source, load_source, span
 from runner.document.syntax import compose
 from runner.errors import DocumentError, Problem
 
@@ -18,7 +18,15 @@ def read_document(path: Path) -> Document:
     Raises:
         DocumentError: the file can't be read, is not valid YAML, or holds what is not allowed.
     """
-    source = load_source(path)
+    return read_source(load_source(path))
+
+
+def read_source(source: Source) -> Document:
+    """The document in a text, whose top level is a mapping.
+
+    Raises:
+        DocumentError: it is not valid YAML, or holds what is not allowed.
+    """
     node = compose(source)
     if node is None:
         raise DocumentError([Problem(span(source, 0, 1), "the file is empty")])
@@ -30,7 +38,7 @@ def read_document(path: Path) -> Document:
     if problems:
         raise DocumentError(problems)
     return Document(
-        path=path,
+        path=source.path,
         value=built.value,
         locations=built.locations,
         key_locations=built.key_locations,

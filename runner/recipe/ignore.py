@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
 from collections.abc import Sequence
-from pathlib import Path
 
 from runner.document.document import KeyPath, value_at
 from runner.document.edits import spell_path
 from runner.document.insert import with_items
 from runner.document.read import read_document
+from runner.document.rewrite import rewrite
 from runner.document.source import load_source
 from runner.errors import DocumentError, Problem, RecipeError, UsageError
 from runner.recipe.recipe import Recipe
 from runner.recipe.schemas.steps import PARAMETERS
 
 SCOPE = ("with", "ignored", "scope")
-CRLF, BOM = b"\r\n", b"\xef\xbb\xbf"
 
 
 def ignoring_step(recipe: Recipe) -> int:
@@ -58,7 +55,7 @@ def write_ignored(recipe: Recipe, names: Sequence[str]) -> None:
             f"{recipe.path} would not change: nothing is named that it does not ignore already"
         )
         raise UsageError(message)
-    _replace(recipe.path.resolve(), text)
+    rewrite(recipe.path, text)
 
 
 def _place(recipe: Recipe, names: Sequence[str]) -> tuple[KeyPath, tuple[str, ...]]:
@@ -74,20 +71,3 @@ def _place(recipe: Recipe, names: Sequence[str]) -> tuple[KeyPath, tuple[str, ..
         return ("steps", own.index(step), *SCOPE), tuple(names)
     edit = spell_path(["steps", step, *SCOPE])
     return ("set", edit), (*ignored_names(recipe), *names)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Writes a text in place of the file's, with its line ends and mode."""
-    before = path.read_bytes()
-    data = text.encode()
-    if CRLF in before:
-        data = data.replace(b"\n", CRLF)
-    if before.startswith(BOM):
-        data = BOM + data
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        aside.write_bytes(data)
-        shutil.copymode(path, aside)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)

@@ -70,7 +70,11 @@ def read(
         document = edited_document(composed, [*variable_edits(composed, variables or {}), *edits])
     except DocumentError as error:
         raise RecipeError(error.problems) from error
-    found = [_resolve(document, target, roots or {}) for target in _targets(document)]
+    is_edited = profile is not None or bool(edits)
+    found = [
+        _resolve(document, target, roots or {}, is_edited=is_edited)
+        for target in _targets(document)
+    ]
     if problems := [problem for each in found for problem in each.problems]:
         raise RecipeError(problems)
     _expect_roots(found[0].paths.missing_roots)
@@ -81,15 +85,20 @@ def read(
     )
 
 
-def _resolve(document: Document, target: str, roots: Mapping[str, Path]) -> _Resolved:
-    """The document checked for one target, its paths, and all that is wrong."""
+def _resolve(
+    document: Document, target: str, roots: Mapping[str, Path], *, is_edited: bool
+) -> _Resolved:
+    """The document checked for one target, its paths, and all that is wrong.
+
+    `is_edited`: a profile or edits may have taken the use of a variable away.
+    """
     interpolated = interpolate(document, target)
     is_abstract = document.value.get("abstract") is True
     checked = check(document, RECIPE, value=interpolated.value, is_fragment=is_abstract)
     paths = resolve_paths(checked, roots)
     rules = ALWAYS if is_abstract else (*ALWAYS, *WHOLE)
     found = [*checked.problems, *paths.problems, *(p for rule in rules for p in rule(checked))]
-    if not is_abstract:
+    if not (is_abstract or is_edited):
         found += _unused(document, interpolated)
     known = [p for p in found if p.location not in interpolated.unresolved]
     return _Resolved(

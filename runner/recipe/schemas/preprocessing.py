@@ -37,11 +37,11 @@ OPERATIONS: dict[str, dict[str, Rules]] = {
     },
     "center_crop": {"size": SIZE},
     "normalize": {
+        "scale": NOT_ZERO,
         "mean": {"meta": {"forms": [NUMBER, {"type": "list", "schema": NUMBER, "minlength": 1}]}},
         "std": {
             "meta": {"forms": [NOT_ZERO, {"type": "list", "schema": NOT_ZERO, "minlength": 1}]}
         },
-        "scale": NOT_ZERO,
     },
     "color_order": {
         "order": {"type": "string", "required": True, "allowed": ["RGB", "BGR", "GRAY"]}

@@ -96,8 +96,8 @@ RECIPE: Rules = {
             },
         },
         "name": {**NAME, "required": True, "meta": {**NAME["meta"], "vital": True}},
-        "metadata": METADATA,
         "abstract": TRUTH,
+        "metadata": METADATA,
         "extends": COMPOSITION["schema"]["extends"],
         "env": ENV,
         "vars": {

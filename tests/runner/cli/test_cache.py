@@ -75,12 +75,6 @@ def uses(report: dict[str, Any]) -> tuple[str, str]:
     return report["cache"]["statistics"], report["cache"]["baseline"]
 
 
-def replaced(recipe: Path, before: str, after: str) -> None:
-    text = recipe.read_text(encoding="utf-8")
-    assert before in text
-    recipe.write_text(text.replace(before, after), encoding="utf-8")
-
-
 def edited(path: Path) -> None:
     """Changes the last bit of the first sample of an .npz file."""
     with np.load(path) as file:
@@ -103,22 +97,22 @@ def test_a_second_run_infers_nothing_twice(digits: Path, call: Any) -> None:
 
 
 def test_another_preset_finds_its_statistics(known: Path, call: Any) -> None:
-    replaced(known, "preset: mixed", "preset: performance")
-    second, alone = applied(call, known), applied(call, known, "--no-cache")
+    edit = ("--set", "steps.quantize.with.preset=performance")
+    second, alone = applied(call, known, *edit), applied(call, known, "--no-cache", *edit)
     assert uses(second) == ("hit", "hit")
     for name in FIGURES:
         assert second[name] == alone[name], name
 
 
 def test_another_estimator_finds_a_part(known: Path, call: Any) -> None:
-    replaced(known, "preset: mixed", "preset: mixed, range_estimator: {preset: mse}")
-    assert uses(applied(call, known)) == ("partial", "hit")
-    assert uses(applied(call, known)) == ("hit", "hit")
+    edit = ("--set", "steps.quantize.with.range_estimator.preset=mse")
+    assert uses(applied(call, known, *edit)) == ("partial", "hit")
+    assert uses(applied(call, known, *edit)) == ("hit", "hit")
 
 
 def test_another_metric_finds_no_baseline(known: Path, call: Any) -> None:
-    replaced(known, "top_k: 1", "top_k: 2")
-    assert uses(applied(call, known)) == ("hit", "partial")
+    edit = ("--set", "evaluate.metrics.accuracy.top_k=2")
+    assert uses(applied(call, known, *edit)) == ("hit", "partial")
 
 
 @pytest.mark.parametrize(

@@ -21,13 +21,24 @@ from tests.runner.tiny import write_recipe
 SHIPPED = Path(recipes.__file__).parent
 
 
+STEPS = """
+steps:
+  - id: quantize
+    use: DefaultQuantization
+    with: {preset: mixed}
+"""
+
+
 @pytest.fixture
 def digits(tmp_path: Path) -> Path:
-    """A copy of the demo, which may be changed."""
+    """A copy of the demo with steps of its own, which may be changed."""
     (tmp_path / "demo").mkdir()
     for file in (SHIPPED / "demo").glob("digits_*"):
         shutil.copy(file, tmp_path / "demo")
-    return Path(shutil.copy(SHIPPED / "digits_cnn.yaml", tmp_path))
+    text = (SHIPPED / "digits_cnn.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "digits_cnn.yaml"
+    path.write_text(text + STEPS, encoding="utf-8")
+    return path
 
 
 def test_most_harmful_operations_come_first(digits: Path, call: Any) -> None:

@@ -205,3 +205,9 @@ def test_names_that_look_like_secrets(tmp_path: Path, name: str, *, is_secret: b
     with pytest.raises(RecipeError) as caught:
         read_child(tmp_path, f"env: [{name}]\n")
     assert ("looks like a secret" in str(caught.value)) is is_secret
+
+
+def test_edits_may_take_the_use_of_a_variable_away(tmp_path: Path) -> None:
+    text = SMALL.replace("data.npz}", "data.npz, samples: '${n}'}") + "vars: {n: 3}\n"
+    edits = [parse_edit("datasets.calibration.samples=5")]
+    assert read(write(tmp_path, text), edits=edits)[0].datasets["calibration"].samples == 5
