@@ -53,13 +53,17 @@ class MetricYardstick:
         }
 
     def gain(self, name: str, before: Reading, after: Reading) -> Gain:
-        metric = self.metrics[name]
-        sign = 1 if metric.higher_is_better else -1
-        parts = [metric.contributions(each.outcomes) for each in (before, after)]
-        interval = drop_interval(*parts)
-        width = math.inf if interval is None else interval[1] - interval[0]
-        error = width / (2 * quantile(CONFIDENCE))
-        return Gain(value=sign * (after.value - before.value), error=error)
+        return metric_gain(self.metrics[name], before.outcomes, after.outcomes)
+
+
+def metric_gain(metric: Metric, before: Sequence[Any], after: Sequence[Any]) -> Gain:
+    """What a metric gains from one model's outcomes to another's on the same samples."""
+    sign = 1 if metric.higher_is_better else -1
+    first, second = (_number(metric.value(each)) for each in (before, after))
+    interval = drop_interval(*(metric.contributions(each) for each in (before, after)))
+    width = math.inf if interval is None else interval[1] - interval[0]
+    error = width / (2 * quantile(CONFIDENCE))
+    return Gain(value=sign * (second - first), error=error)
 
 
 def run_tuning(

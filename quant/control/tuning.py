@@ -200,7 +200,7 @@ class _Search:
             return False
         plans = list(self.plans.values())
         self.plans[candidate] = plan
-        is_known = any(_is_same(plan, each) for each in plans)
+        is_known = any(is_same_model(plan, each) for each in plans)
         return not is_known and all(_weight_bits(plan) <= _weight_bits(each) for each in plans[:1])
 
     def _is_better(self, found: Readings) -> bool:
@@ -213,7 +213,7 @@ class _Search:
         return is_improvement(gains, self.noise.gain(SQNR, self.readings[SQNR], found[SQNR]))
 
 
-def _is_same(plan: QuantPlan, other: QuantPlan) -> bool:
+def is_same_model(plan: QuantPlan, other: QuantPlan) -> bool:
     """Whether two plans make the same model: at most steps with nothing to do differ."""
     return _acting(plan) == _acting(other)
 

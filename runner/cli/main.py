@@ -13,6 +13,7 @@ VERBS = {
     "plan": "show what would run: schemes of operations, samples, checks",
     "sensitivity": "which operations lose the accuracy; can write `ignored` for them",
     "sweep": "measure a recipe with other values: the front of accuracy and speed",
+    "advise": "walk the best practices until the drop keeps its limit; writes the recipe",
     "validate": "parse and check recipes; reads no data, loads no weights",
     "show": "one recipe out of its bases, variables and edits; where each value comes from",
     "diff": "what two recipes do differently",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from runner.cli.exits import CRASHED, INTERRUPTED, NOTHING, worst
 from runner.cli.failure import Failure, failure, problems_of
 from runner.cli.options import Selected
+from runner.document.edits import Edit
 from runner.document.names import listed, suggest
 from runner.errors import Problem, RecipeError, RunnerError, UsageError
 from runner.recipe.read import read
@@ -107,17 +108,27 @@ def _readable(selected: Selected, fail: Fail) -> Iterator[Recipe]:
         return
     for file in files:
         try:
-            recipes = read(
-                file,
-                roots=selected.roots,
-                profile=selected.profile,
-                variables=selected.variables,
-                edits=selected.edits,
-            )
+            recipes = _read(file, selected, selected.edits)
         except RunnerError as error:
             fail(failure(error, file))
         else:
             yield from (r for r in recipes if not r.abstract or file in selected.paths)
+
+
+def read_again(recipe: Recipe, selected: Selected, edits: Sequence[Edit]) -> Recipe:
+    """The recipe for its target, with more edits made."""
+    again = _read(recipe.path, selected, (*selected.edits, *edits))
+    return next(each for each in again if each.target.name == recipe.target.name)
+
+
+def _read(file: Path, selected: Selected, edits: Sequence[Edit]) -> tuple[Recipe, ...]:
+    return read(
+        file,
+        roots=selected.roots,
+        profile=selected.profile,
+        variables=selected.variables,
+        edits=edits,
+    )
 
 
 def _nothing(selected: Selected, found: list[Recipe]) -> str:

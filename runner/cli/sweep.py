@@ -12,7 +12,7 @@ import click
 from runner.cli.emit import emit_json, show_failure
 from runner.cli.exits import CRASHED, DONE
 from runner.cli.options import Output, Selected, read_options, recipe_options
-from runner.cli.recipes import for_each
+from runner.cli.recipes import for_each, read_again
 from runner.document.edits import Edit
 from runner.recipe.recipe import Recipe
 
@@ -106,17 +106,3 @@ def _sweep(
     if not output.json:
         print_sweep(found, recipe.path, make_console(sys.stdout, color=output.color))
     return found
-
-
-def read_again(recipe: Recipe, selected: Selected, edits: Sequence[Edit]) -> Recipe:
-    """The recipe for its target, with more edits made."""
-    from runner.recipe.read import read
-
-    again = read(
-        recipe.path,
-        roots=selected.roots,
-        profile=selected.profile,
-        variables=selected.variables,
-        edits=(*selected.edits, *edits),
-    )
-    return next(each for each in again if each.target.name == recipe.target.name)

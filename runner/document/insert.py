@@ -1,4 +1,5 @@
-"""Items added to a list in a YAML text, all else left as it was written, to the last space."""
+"""A YAML text with a value, an entry or items more, all else left as it was written, to the last
+space."""
 
 from __future__ import annotations
 
@@ -39,6 +40,46 @@ def with_items(source: Source, path: KeyPath, items: Sequence[str]) -> str:
     return _with_more(source, node, [each for each in items if each not in present])
 
 
+def with_value(source: Source, path: KeyPath, text: str) -> str:
+    """The text with another scalar, list or mapping at `path`, which has to be on one line.
+
+    Raises:
+        DocumentError: nothing stands there, or what can't be replaced.
+    """
+    node = compose(source)
+    assert node is not None
+    for key in path:
+        child = _child(node, key)
+        if child is None:
+            raise _error(source, node, f"there is no {key!r} here to replace")
+        _expect_own(source, node, child)
+        node = child
+    if node.end_mark.line != node.start_mark.line:
+        raise _error(source, node, "this can't be replaced: it takes more than one line")
+    return source.text[: node.start_mark.index] + text + source.text[node.end_mark.index :]
+
+
+def with_entry(source: Source, path: KeyPath, key: str, text: str) -> str:
+    """The text with an entry in the mapping at `path`, in place of one with that key.
+
+    Args:
+        key, text: the key as it is read, and the value as YAML on one line.
+
+    Raises:
+        DocumentError: no mapping stands at `path`, an alias does, or the entry can't be replaced.
+    """
+    node = compose(source)
+    assert node is not None
+    for each in path:
+        child = _child(node, each)
+        assert child is not None
+        _expect_own(source, node, child)
+        node = child
+    if _child(node, key) is not None:
+        return with_value(source, (*path, key), text)
+    return _with_entry(source, node, f"{as_scalar(key)}: {text}")
+
+
 def _child(node: Node, key: Key) -> Node | None:
     if isinstance(node, SequenceNode) and isinstance(key, int):
         item: Node = node.value[key]
@@ -56,16 +97,16 @@ def _expect_own(source: Source, node: Node, child: Node) -> None:
 
 def _nested(path: KeyPath, items: Sequence[str]) -> str:
     """`a: {b: [items]}`."""
-    text = f"[{', '.join(map(_scalar, items))}]"
+    text = f"[{', '.join(map(as_scalar, items))}]"
     for depth, key in enumerate(reversed(path)):
         text = f"{key}: {text}" if depth == 0 else f"{key}: {{{text}}}"
     return text
 
 
-def _scalar(value: str) -> str:
+def as_scalar(value: str) -> str:
     """A text as YAML, quoted where it would mean something else.
 
-    >>> _scalar("block1/conv"), _scalar("aten::add/Add"), _scalar("12"), _scalar("a: b")
+    >>> as_scalar("block1/conv"), as_scalar("aten::add/Add"), as_scalar("12"), as_scalar("a: b")
     ('block1/conv', 'aten::add/Add', '"12"', '"a: b"')
     """
     is_plain = _PLAIN.fullmatch(value) is not None and value.lower() not in _WORDS
@@ -97,7 +138,7 @@ def _last_line(node: MappingNode) -> tuple[Node, Node] | None:
 
 def _with_more(source: Source, node: SequenceNode, items: Sequence[str]) -> str:
     """The text with more items in a list."""
-    texts = [_scalar(each) for each in items]
+    texts = [as_scalar(each) for each in items]
     if not texts:
         return source.text
     last = node.value[-1] if node.value else None

@@ -124,9 +124,16 @@ def _unused(document: Document, interpolated: Interpolated) -> Iterator[Problem]
     """
     for path, name in _variables(document):
         place = locate_key(document, path)
-        if name not in interpolated.used and place.path in (document.path, COMMAND_LINE):
+        is_own = place.path in (document.path, COMMAND_LINE)
+        if is_own and name not in interpolated.used and not _is_written(document.path, name):
             message = f"the variable {name!r} is not used; nothing refers to ${{{name}}}"
             yield Problem(place, message, "remove it")
+
+
+def _is_written(path: Path, name: str) -> bool:
+    """Whether a file refers to a variable at all, be it in a value that an edit has replaced."""
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    return any(f"${{{name}}}" in line.partition("#")[0] for line in lines)
 
 
 def _variables(document: Document) -> Iterator[tuple[KeyPath, str]]:
