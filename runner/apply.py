@@ -6,6 +6,8 @@ import json
 import time
 from pathlib import Path
 
+from runner.baseline.accepted import RESULTS
+from runner.baseline.record import record_to_json
 from runner.cache.cache import Cache
 from runner.control import forget_trials
 from runner.errors import Problem, RecipeError
@@ -51,6 +53,7 @@ def apply_recipe(
         _write_inputs(plan, recipe, folder)
         done = run(plan, recipe, folder, cache=cache, progress=progress)
         progress("write", 0, None)
+        (folder / RESULTS).write_text(record_to_json(done.record), encoding="utf-8")
         report = make_report(
             done,
             recipe,
@@ -70,8 +73,8 @@ def apply_recipe(
 def output_folder(recipe: Recipe) -> OutputFolder:
     """Where the recipe's results go, and every file that may be among them."""
     model = (f"{recipe.name}.bin", f"{recipe.name}.xml")
-    files = (*model, "plan.json", "resolved.json", "report.html", "report.json")
-    return OutputFolder(path=recipe.outputs.dir, files=files)
+    others = (RESULTS, "plan.json", "resolved.json", "report.html", "report.json")
+    return OutputFolder(path=recipe.outputs.dir, files=(*model, *others))
 
 
 def _refuse_overwriting(recipe: Recipe) -> None:
@@ -95,6 +98,7 @@ def _artifacts(recipe: Recipe) -> dict[str, str]:
     names = {
         "model": f"{recipe.name}.xml",
         "weights": f"{recipe.name}.bin",
+        "outcomes": RESULTS,
         "plan": "plan.json",
         "report_json": "report.json",
         "resolved": "resolved.json",

@@ -22,6 +22,7 @@ from quant.statistics.passes import Samples
 from runner import plan_json
 from runner.cache.kept import Kept
 from runner.cache.keys import Keys
+from runner.data.digest import data_digest
 from runner.data.open import Selection
 from runner.errors import LimitMissed, Problem, RecipeError
 from runner.expect.check import Check
@@ -158,7 +159,7 @@ def trial_file(plan: Plan, recipe: Recipe, datasets: Datasets) -> TrialFile:
         plan_json.digest(dataclasses.replace(plan, control=endless)),
         [_lasting(each.parameters) for each in recipe.steps],
         keys.statistics(recipe.datasets["calibration"], calibration),
-        keys.baseline(recipe.datasets["validation"], validation, recipe.metrics),
+        keys.baseline(data_digest(recipe.datasets["validation"], validation), recipe.metrics),
     ]
     text = json.dumps(parts, sort_keys=True, default=str)
     return TrialFile(

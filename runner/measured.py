@@ -39,12 +39,12 @@ def speed_quantities(performance: Performance | None) -> tuple[Quantities, Quant
 
 def size_quantities(size_bytes: int) -> Quantities:
     """The size of a model."""
-    return {"model_bytes": _plain("model_bytes", size_bytes)}
+    return {"model_bytes": plain("model_bytes", size_bytes)}
 
 
 def memory_quantities(peak: int | None) -> Quantities:
     """The most memory that was held; none where the system does not tell."""
-    return {} if peak is None else {"peak_memory_bytes": _plain("peak_memory_bytes", peak)}
+    return {} if peak is None else {"peak_memory_bytes": plain("peak_memory_bytes", peak)}
 
 
 def result_quantities(
@@ -54,8 +54,8 @@ def result_quantities(
     quantized = count(result, Status.QUANTIZED)
     reverted = 0 if control is None else len(control.reverted)
     return {
-        "quantized_operations": _plain("quantized_operations", quantized),
-        "reverted_operations": _plain("reverted_operations", reverted),
+        "quantized_operations": plain("quantized_operations", quantized),
+        "reverted_operations": plain("reverted_operations", reverted),
         "output_sqnr_db": _output_sqnr(diagnosis),
     }
 
@@ -65,7 +65,7 @@ def count(result: Result, status: Status) -> int:
     return sum(each.plan.status is status for each in result.operations)
 
 
-def _plain(subject: str, value: float | None, note: str = "") -> Quantity:
+def plain(subject: str, value: float | None, note: str = "") -> Quantity:
     """A quantity that was counted, or measured once."""
     is_better = MEASURED[subject].higher_is_better
     return Quantity(value=value, higher_is_better=bool(is_better), note=note)
@@ -74,10 +74,10 @@ def _plain(subject: str, value: float | None, note: str = "") -> Quantity:
 def _output_sqnr(diagnosis: Diagnosis | None) -> Quantity:
     """The least signal to noise of the model's outputs."""
     if diagnosis is None:
-        return _plain("output_sqnr_db", None, "nothing was quantized, or there was no data")
+        return plain("output_sqnr_db", None, "nothing was quantized, or there was no data")
     known = [each.sqnr_db for each in diagnosis.outputs if each.sqnr_db is not None]
     notes = "; ".join(each.reason for each in diagnosis.outputs if each.reason)
-    return _plain("output_sqnr_db", min(known, default=None), notes)
+    return plain("output_sqnr_db", min(known, default=None), notes)
 
 
 def _speeds(speed: Speed, repeats: Iterable[Repeat]) -> Quantities:

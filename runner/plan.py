@@ -24,14 +24,18 @@ from quant.runtime import ov
 from quant.steps.order import ACCURACY_AWARE
 from quant.steps.table import Step
 from quant.target import Target
+from runner.baseline.file import environments, read_baseline
+from runner.baseline.record import environment_class
+from runner.baseline.reference import no_baseline
 from runner.data.open import Selection
 from runner.errors import Problem, RecipeError
 from runner.expect.emulated import speed_problems
 from runner.expect.power import power_notes
-from runner.expect.subjects import FP32
+from runner.expect.subjects import BASELINE, FP32
 from runner.expect.when import unmet
 from runner.facts import facts
 from runner.foreign_errors import located, mapped_errors
+from runner.isa import isa, isa_class
 from runner.metrics.agreement import NAME as AGREEMENT
 from runner.model_digest import expect_digest, model_digest
 from runner.recipe.recipe import BenchmarkSource, MetricSource, Recipe
@@ -168,7 +172,7 @@ def make_plan(recipe: Recipe, *, parts: Parts = ALL) -> Plan:
         control=_control(recipe, target),
         tuning=_tuning(recipe),
     )
-    return replace(plan, notes=tuple(_notes(plan, target)))
+    return replace(plan, notes=tuple(_notes(plan, recipe, target)))
 
 
 def calibration_count(plan: Plan) -> int:
@@ -347,7 +351,7 @@ def _subset_sizes(plan: Plan) -> list[int | None]:
     return [step.subset.size for name, step in named if name not in again]
 
 
-def _notes(plan: Plan, target: Target) -> Iterator[str]:
+def _notes(plan: Plan, recipe: Recipe, target: Target) -> Iterator[str]:
     yield from plan.quantization.warnings
     if target.isa is not None and saturates(target.isa) != saturates(DETECT):
         here, there = ("does", "does not") if saturates(DETECT) else ("does not", "does")
@@ -362,6 +366,8 @@ def _notes(plan: Plan, target: Target) -> Iterator[str]:
     found = calibration_count(plan)
     if largest > found:
         yield f"stat_subset_size is {largest}, but there are only {found} samples"
+    if any(check.against == BASELINE and not check.unmet for check in plan.checks):
+        yield from _baseline_note(recipe, plan)
     yield from power_notes(plan)
     if plan.control is not None:
         yield _control_note(plan.control)
@@ -376,6 +382,12 @@ def _notes(plan: Plan, target: Target) -> Iterator[str]:
             f"the target {plan.target!r} is emulated on {plan.device}: accuracy only, "
             "its speed is not measured"
         )
+
+
+def _baseline_note(recipe: Recipe, plan: Plan) -> Iterator[str]:
+    environment = environment_class(plan.device, isa_class(isa()), ov.__version__)
+    if read_baseline(recipe, environment) is None:
+        yield no_baseline(environment, environments(recipe))
 
 
 def _control_note(control: ControlPlan) -> str:

@@ -14,7 +14,10 @@ from quant.control.tuning import Tuning, prepare
 from quant.diagnosis.diagnose import Diagnosis, diagnose
 from quant.entry import Result, apply, collect
 from quant.plan import Status
-from quant.runtime import ov
+from runner.baseline.accepted import baseline_reference, compared
+from runner.baseline.compare import BaselineUse
+from runner.baseline.make import make_record
+from runner.baseline.record import Record
 from runner.benchmark import benchmark
 from runner.cache.cache import Cache
 from runner.cache.kept import Kept, open_kept, remembered
@@ -26,7 +29,7 @@ from runner.evaluate import Evaluation, evaluate
 from runner.expect.check import Check
 from runner.expect.checks import Evidence, check_all
 from runner.expect.quantity import Quantities, Reference
-from runner.expect.subjects import FP32
+from runner.expect.subjects import BASELINE, FP32
 from runner.foreign_errors import mapped_errors
 from runner.measured import (
     count,
@@ -38,11 +41,13 @@ from runner.measured import (
 )
 from runner.memory import peak_bytes, restart_peak
 from runner.metric_value import metric_value
+from runner.model_size import saved_bytes
 from runner.plan import Plan, calibration_count
 from runner.progress import Progress, silent
 from runner.recipe.recipe import Recipe
 from runner.report.report import MetricValue, Performance, Size
 from runner.requirements import ALL, Parts
+from runner.step_references import Making, step_references, wanted_steps
 from runner.subjects import Calibration, make_metrics, open_datasets
 from runner.tuning import run_tuning
 from runner.workshop import make_workshop
@@ -55,7 +60,8 @@ class Run:
     """What came of a plan; None stands for what was not asked for.
 
     Attributes:
-        measured: what checks look at, of the quantized model.
+        record: what the quantized model came to, as it can be accepted.
+        baseline: what became of the accepted result; None where there is none.
         peak_memory_bytes: of this process, from the calibration to the quantized model; None where
             the system does not tell.
         timings: seconds by phase.
@@ -70,7 +76,8 @@ class Run:
     metrics: Mapping[str, MetricValue]
     performance: Performance | None
     size: Size
-    measured: Quantities
+    record: Record
+    baseline: BaselineUse | None
     peak_memory_bytes: int | None
     checks: tuple[Check, ...]
     timings: Mapping[str, float]
@@ -99,7 +106,7 @@ def run(
     datasets = open_datasets(recipe, plan.quantization.model)
     with _timed(timings, "cache_s"):
         kept = open_kept(cache, plan, recipe, datasets)
-        if plan.control is not None or plan.tuning:
+        if plan.control is not None or plan.tuning or wanted_steps(plan):
             kept = remembered(kept)
     is_restarted = restart_peak()
     made = quantize(plan, recipe, datasets, kept, timings, progress)
@@ -122,9 +129,20 @@ def run(
         **result_quantities(result, made.control, diagnosis),
         **memory_quantities(peak),
     }
+    record = make_record(plan, recipe, fp32=fp32, measured=measured, samples=kept.samples)
+    references = {
+        FP32: Reference(name="FP32", quantities=fp32),
+        BASELINE: baseline_reference(recipe, record),
+    }
+    if wanted_steps(plan):
+        with _timed(timings, "references_s"):
+            making = Making(
+                plan=plan, recipe=recipe, datasets=datasets, kept=kept, progress=progress
+            )
+            references |= step_references(making)
     evidence = Evidence(
         found=measured,
-        references={FP32: Reference(name="FP32", quantities=fp32)},
+        references=references,
         unmet={each.id: each.unmet for each in plan.checks if each.unmet},
     )
     return Run(
@@ -137,7 +155,8 @@ def run(
         metrics=_values(recipe, metrics, measured_metrics),
         performance=performance,
         size=size,
-        measured=measured,
+        record=record,
+        baseline=compared(recipe, record),
         peak_memory_bytes=peak,
         checks=(*control_checks(plan, recipe, made.control), *check_all(recipe.expect, evidence)),
         timings=timings,
@@ -216,14 +235,9 @@ def _save(plan: Plan, result: Result, path: Path) -> Size:
         mapped_errors("save the model"),
         tempfile.TemporaryDirectory(dir=path.parent, prefix=".fp32-") as folder,
     ):
-        quantized = _saved_bytes(result.model, path)
-        fp32 = _saved_bytes(plan.quantization.model, Path(folder) / path.name)
+        quantized = saved_bytes(result.model, path)
+        fp32 = saved_bytes(plan.quantization.model, Path(folder) / path.name)
     return Size(fp32_bytes=fp32, quantized_bytes=quantized, ratio=quantized / fp32)
-
-
-def _saved_bytes(model: ov.Model, path: Path) -> int:
-    ov.save_model(model, path, compress_to_fp16=False)
-    return path.stat().st_size + path.with_suffix(".bin").stat().st_size
 
 
 def _evaluate(

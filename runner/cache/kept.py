@@ -13,6 +13,7 @@ from runner.cache.cache import Cache
 from runner.cache.keys import Keys
 from runner.cache.statistics import open_statistics
 from runner.cache.use import CacheUse
+from runner.data.digest import data_digest
 from runner.data.open import Selection
 from runner.data.sample import Array
 from runner.evaluate import Baseline
@@ -25,12 +26,14 @@ from runner.recipe.recipe import Recipe
 class Kept:
     """What is there, and takes what is not; None where nothing is to be kept.
 
-    `use`: how much of what the plan needs was there when this was opened.
+    `use`: how much of what the plan needs was there when this was opened. `samples`: the digest of
+    the validation samples, where there are metrics.
     """
 
     statistics: Store | None = None
     baseline: Baseline | None = None
     use: CacheUse = field(default_factory=CacheUse)
+    samples: str = ""
 
 
 def open_kept(
@@ -41,8 +44,11 @@ def open_kept(
     Raises:
         DataError: a file can't be read.
     """
+    samples = ""
+    if plan.metrics:
+        samples = data_digest(recipe.datasets["validation"], datasets["validation"])
     if cache is None:
-        return Kept()
+        return Kept(samples=samples)
     keys, needs = Keys.of(plan), needs_of(plan.quantization)
     statistics, baseline, use = None, None, CacheUse()
     if needs and "calibration" in datasets:
@@ -50,10 +56,9 @@ def open_kept(
         statistics = open_statistics(cache, key)
         use = replace(use, statistics=statistics.state(needs))
     if plan.metrics:
-        names = keys.baseline(recipe.datasets["validation"], datasets["validation"], recipe.metrics)
-        baseline = open_baseline(cache, names)
+        baseline = open_baseline(cache, keys.baseline(samples, recipe.metrics))
         use = replace(use, baseline=baseline.state)
-    return Kept(statistics=statistics, baseline=baseline, use=use)
+    return Kept(statistics=statistics, baseline=baseline, use=use, samples=samples)
 
 
 def remembered(kept: Kept) -> Kept:

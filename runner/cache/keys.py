@@ -39,11 +39,9 @@ class Keys:
         """Of statistics of the calibration data, which is always inferred on the CPU."""
         return _key([*self.common, asdict(describe("CPU")), data_digest(source, data)])
 
-    def baseline(
-        self, source: DatasetSource, data: Selection, metrics: Iterable[MetricSource]
-    ) -> dict[str, str]:
-        """Of the answers to each metric on the validation data, by the metrics' names."""
-        found = [*self.common, asdict(describe(self.device)), data_digest(source, data)]
+    def baseline(self, samples: str, metrics: Iterable[MetricSource]) -> dict[str, str]:
+        """Of the answers to each metric on samples of that digest, by the metrics' names."""
+        found = [*self.common, asdict(describe(self.device)), samples]
         return {each.name: _key([*found, each.metric, each.options]) for each in metrics}
 
 

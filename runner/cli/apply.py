@@ -47,7 +47,7 @@ def command(
     )
     results = for_each(
         selected,
-        lambda recipe: _apply(recipe, parts, output, use_cache=not no_cache, strict=strict),
+        lambda recipe: apply_shown(recipe, parts, output, use_cache=not no_cache, strict=strict),
         lambda failed: show_failure(failed, output),
         writes=True,
     )
@@ -57,8 +57,13 @@ def command(
     return code
 
 
-def _apply(
-    recipe: Recipe, parts: Parts, output: Output, *, use_cache: bool, strict: bool
+def apply_shown(
+    recipe: Recipe,
+    parts: Parts,
+    output: Output,
+    *,
+    use_cache: bool = True,
+    strict: bool = False,
 ) -> Report:
     """Runs one recipe and prints its report at once."""
     from runner.apply import apply_recipe

@@ -18,6 +18,8 @@ VERBS = {
     "show": "one recipe out of its bases, variables and edits; where each value comes from",
     "diff": "what two recipes do differently",
     "fmt": "recipes in one layout; comments stay",
+    "baseline": "accepted results: accept, show, compare with the last run",
+    "compare": "two runs, with the paired interval of what changed",
     "cache": "what earlier runs left for later ones: info, prune, verify",
     "list": "recipes, targets, steps, loaders, metrics, preprocessing",
 }

@@ -133,8 +133,10 @@ def _message(expected: Expectation, result: Estimate, reference: Reference, both
     assert result.value is not None
     bound = BOUNDS[expected.kind]
     words = bound.words.format(metric=expected.metric, drop_type=expected.drop_type)
-    if bound.is_compared and (expected.against != FP32 or expected.kind.endswith("_ratio")):
-        words += f" to {reference.name}" if "ratio" in words else f" from {reference.name}"
+    if expected.kind.endswith("_ratio"):
+        words += f" to {reference.name}"
+    elif bound.is_compared and expected.against != FP32:
+        words += f" against {reference.name}"
     found, limit = _told_apart(result.value, expected.bound)
     side = "at least" if bound.is_at_least else "at most"
     ways = " either way" if bound.is_two_sided else ""

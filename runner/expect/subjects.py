@@ -18,12 +18,14 @@ class Noise(StrEnum):
     """Where a subject's uncertainty comes from, and so its interval.
 
     SAMPLES: the validation samples, the same ones for both models. ROUNDS: the repeats of the
-    benchmark. NONE: it is counted, or measured once.
+    benchmark. EXACT: it is counted, or follows from the data. ONCE: it differs from run to run, and
+    is measured once.
     """
 
     SAMPLES = "samples"
     ROUNDS = "rounds"
-    NONE = "none"
+    EXACT = "exact"
+    ONCE = "once"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,35 +107,35 @@ MEASURED: Mapping[str, Subject] = {
         higher_is_better=False,
         bounds=("max_ratio", "max"),
         against=(FP32, BASELINE, STEP),
-        noise=Noise.NONE,
+        noise=Noise.EXACT,
     ),
     "quantized_operations": Subject(
         unit="operations",
         higher_is_better=True,
         bounds=("min", "max", "max_drop", "within"),
         against=(BASELINE, STEP),
-        noise=Noise.NONE,
+        noise=Noise.EXACT,
     ),
     "reverted_operations": Subject(
         unit="operations",
         higher_is_better=False,
         bounds=("max", "max_drop", "within"),
         against=(BASELINE,),
-        noise=Noise.NONE,
+        noise=Noise.EXACT,
     ),
     "peak_memory_bytes": Subject(
         unit="bytes",
         higher_is_better=False,
         bounds=("max", "max_ratio"),
         against=(BASELINE,),
-        noise=Noise.NONE,
+        noise=Noise.ONCE,
     ),
     "output_sqnr_db": Subject(
         unit="dB",
         higher_is_better=True,
         bounds=("min", "max_drop", "within"),
         against=(BASELINE,),
-        noise=Noise.NONE,
+        noise=Noise.EXACT,
     ),
 }
 """What is measured without labels."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from runner.report.report import SCHEMA, Report
 
-OPTIONAL = ("performance", "control", "tuning")
+OPTIONAL = ("performance", "control", "baseline", "tuning")
 """Parts that are left out where they were not asked for."""
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from quant.plan import Status as Fate
 from runner import plan_json
 from runner.environment import describe
 from runner.measured import count
+from runner.recipe.digest import recipe_digest
 from runner.recipe.recipe import Recipe
 from runner.report.numbers import finite
 from runner.report.report import (
@@ -57,6 +56,7 @@ def make_report(
         cache=run.cache,
         control=None if run.control is None else control_content(run.control),
         tuning=None if run.tuning is None else tuning_content(run.tuning),
+        baseline=run.baseline,
         peak_memory_bytes=run.peak_memory_bytes,
         strict=strict,
         notes=tuple(dict.fromkeys((*plan.notes, *result.warnings, *notes))),
@@ -64,11 +64,10 @@ def make_report(
 
 
 def _subject(run: Run, recipe: Recipe) -> Subject:
-    content = json.dumps(recipe.document, sort_keys=True, default=str)
     return Subject(
         name=recipe.name,
         path=_shown_path(recipe.path),
-        digest=hashlib.sha256(content.encode()).hexdigest(),
+        digest=recipe_digest(recipe),
         plan_digest=plan_json.digest(run.plan),
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from runner.baseline.compare import BaselineUse
 from runner.cache.use import CacheUse
 from runner.expect.check import Check
 
@@ -265,8 +266,10 @@ class Timings:
 class Report:
     """Everything about one run of one recipe for one target.
 
-    `peak_memory_bytes`: the most that the process held while it calibrated and quantized. `strict`:
-    whether warnings of checks count as failures.
+    Attributes:
+        baseline: what became of the accepted result, where there is one.
+        peak_memory_bytes: the most that the process held while it calibrated and quantized.
+        strict: whether warnings of checks count as failures.
     """
 
     recipe: Subject
@@ -287,6 +290,7 @@ class Report:
     tuning: Tuning | None = None
     notes: tuple[str, ...] = ()
     peak_memory_bytes: int | None = None
+    baseline: BaselineUse | None = None
     strict: bool = False
 
     @property

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from runner.expect.check import Check
 from runner.expect.verdict import Status
+from runner.report.comparison_text import print_comparisons
 from runner.report.numbers import interval, number, size
 from runner.report.report import Report, Tuning
 from runner.report.tables import print_table
@@ -41,6 +42,9 @@ def print_report(report: Report, console: Console) -> None:
     _print_control(report, console)
     _print_noise(report, console)
     console.print(f"cache: {report.cache}")
+    if report.baseline is not None:
+        console.print(f"against the baseline for {report.baseline.environment}:")
+        print_comparisons(report.baseline.comparisons, console)
     if report.checks:
         print_table(console, ("check", "", "found", "bound written at"), _checks(report))
     written = (report.artifacts.get(each) for each in ("model", "report_html", "report_json"))

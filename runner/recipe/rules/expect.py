@@ -111,7 +111,7 @@ def references(checked: Checked) -> Iterator[Problem]:
 def confidences(checked: Checked) -> Iterator[Problem]:
     """A confidence is asked of what has an interval."""
     for at, check, subject in _fitting(checked):
-        if "confidence" in check and subject.noise is Noise.NONE:
+        if "confidence" in check and subject.noise in (Noise.EXACT, Noise.ONCE):
             message = f"{check['metric']!r} has no interval: it is counted, or measured once"
             place = locate_key(checked.document, (*at, "confidence"))
             yield Problem(place, message, "remove 'confidence'; the value itself decides")

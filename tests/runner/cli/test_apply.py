@@ -21,7 +21,15 @@ def test_whole_way(tiny: Path, call: Any) -> None:
     code, out, err = call("apply", recipe)
     assert (code, written(tiny / "out" / "cpu")) == (
         0,
-        ["plan.json", "report.html", "report.json", "resolved.json", "tiny.bin", "tiny.xml"],
+        [
+            "outcomes.json",
+            "plan.json",
+            "report.html",
+            "report.json",
+            "resolved.json",
+            "tiny.bin",
+            "tiny.xml",
+        ],
     )
     assert "tiny -> cpu: PASS" in out
     assert f"{recipe}:18:44" in out

@@ -1,0 +1,92 @@
+"""Baseline files: one per recipe, profile, target and environment class, beside the recipe."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from runner.baseline.record import Record, record_from_json, record_to_json
+from runner.errors import Location, Problem, RecipeError, RunError
+from runner.recipe.recipe import Recipe
+
+FOLDER = "baselines"
+SUFFIX = ".json"
+ANEW = "accept the results anew: recipe baseline accept"
+
+
+def baseline_path(recipe: Recipe, environment: str) -> Path:
+    """Where the accepted result of a recipe in a class of environments is kept.
+
+    It is `baselines/RECIPE.TARGET.CLASS.json` beside the recipe; a profile stands behind its name.
+    """
+    return recipe.path.parent / FOLDER / f"{_prefix(recipe)}{environment}{SUFFIX}"
+
+
+def environments(recipe: Recipe) -> tuple[str, ...]:
+    """The classes of environments that there are accepted results for, sorted."""
+    prefix = _prefix(recipe)
+    found = (recipe.path.parent / FOLDER).glob(f"*{SUFFIX}")
+    return tuple(
+        sorted(
+            each.name.removeprefix(prefix).removesuffix(SUFFIX)
+            for each in found
+            if each.name.startswith(prefix)
+        )
+    )
+
+
+def read_baseline(recipe: Recipe, environment: str) -> Record | None:
+    """The accepted result, where there is one.
+
+    Raises:
+        RecipeError: the file is damaged, or that of something else.
+    """
+    path = baseline_path(recipe, environment)
+    if not path.is_file():
+        return None
+    record = read_record(path)
+    if (record.recipe, record.target) != (recipe.name, recipe.target.name):
+        message = (
+            f"it is the baseline of {record.recipe!r} on {record.target!r}; expected that of "
+            f"{recipe.name!r} on {recipe.target.name!r}"
+        )
+        raise RecipeError([Problem(Location(path, 1, 1), message, ANEW)])
+    return record
+
+
+def read_record(path: Path) -> Record:
+    """The record in a file.
+
+    Raises:
+        RecipeError: it can't be read.
+    """
+    try:
+        return record_from_json(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        place, message = Location(path, error.lineno, error.colno), f"no JSON: {error.msg}"
+        raise RecipeError([Problem(place, message, ANEW)]) from error
+    except (ValueError, OSError) as error:
+        message = f"no results of a run: {error}"
+        raise RecipeError([Problem(Location(path, 1, 1), message, ANEW)]) from error
+
+
+def write_baseline(record: Record, path: Path) -> None:
+    """Puts the record in its place, whole or not at all.
+
+    Raises:
+        RunError: the file can't be written.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(record_to_json(record), encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        message = f"{path}: the baseline can't be written: {error.strerror or error}"
+        raise RunError(message) from error
+
+
+def _prefix(recipe: Recipe) -> str:
+    profile = f".{recipe.profile}" if recipe.profile else ""
+    return f"{recipe.name}{profile}.{recipe.target.name}."
