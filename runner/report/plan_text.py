@@ -11,7 +11,8 @@ from quant.plan import BiasPlan, OperationPlan, Status, TuningPlan
 from quant.steps.bias_correction import SHARE
 from runner import plan_json
 from runner.cache.use import CacheState, CacheUse
-from runner.plan import Plan, calibration_count
+from runner.expect.subjects import BOUNDS, FP32
+from runner.plan import CheckPlan, Plan, calibration_count
 from runner.recipe.recipe import Recipe
 from runner.report.numbers import NONE
 from runner.report.schemes import activations
@@ -53,9 +54,8 @@ def _summary(plan: Plan, recipe: Recipe, use: CacheUse) -> Iterator[str]:
     if plan.benchmark is not None:
         speed = plan.benchmark
         yield f"benchmark: {speed.hint}, {speed.repeats} x {speed.seconds:g} s per model, in turn"
-    for check in recipe.expect:
-        drop = f", {check.drop_type}" if check.kind == "max_drop" else ""
-        yield f"check {check.id}: {check.metric} {check.kind} {check.bound:g}{drop} ({check.where})"
+    for check, expected in zip(plan.checks, recipe.expect, strict=True):
+        yield f"check {check.id}: {_check(check)} ({expected.where})"
     yield f"results: {recipe.outputs.dir}"
 
 
@@ -65,6 +65,18 @@ _CALIBRATION = {
     CacheState.MISS: "one f32 pass",
     CacheState.OFF: "one f32 pass",
 }
+
+
+def _check(check: CheckPlan) -> str:
+    """What is expected, and how that is decided."""
+    bound = BOUNDS[check.kind]
+    words = [f"{check.metric} {check.kind} {check.bound:g}"]
+    words += [check.drop_type] if bound.has_drop_type else []
+    words += [f"against {check.against}"] if bound.is_compared and check.against != FP32 else []
+    words += [f"{check.confidence * 100:g} % interval"] if check.confidence is not None else []
+    words += ["a warning"] if check.severity != "error" else []
+    words += [f"skipped: {check.unmet}"] if check.unmet else []
+    return ", ".join(words)
 
 
 def _again(step: BiasPlan | TuningPlan) -> str:

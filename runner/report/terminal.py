@@ -160,5 +160,6 @@ def _measures(report: Report) -> Iterator[tuple[str, ...]]:
 
 def _checks(report: Report) -> Iterator[tuple[str | Text, ...]]:
     for check in report.checks:
-        status = Text(check.status.upper(), style=STYLES.get(check.status, OTHER_STYLE))
+        style = OTHER_STYLE if check.is_warning else STYLES.get(check.status, OTHER_STYLE)
+        status = Text(check.status.upper(), style=style)
         yield check.id, status, check.message, check.where
