@@ -9,7 +9,8 @@
     │   ├── MissingExtra          an optional package
     │   ├── MissingDevice         an inference device
     │   ├── MissingRoot           a named root of paths
-    │   └── MissingVariable       a variable of the environment
+    │   ├── MissingVariable       a variable of the environment
+    │   └── MissingTool           a program
     ├── LimitMissed            1  accuracy control missed its limit, with `on_miss: fail`
     └── RunError               3  a run crashed
         ├── ModelError            the model can't be read, compiled or executed
@@ -137,6 +138,10 @@ class MissingRoot(_MissingThere):
 
 class MissingVariable(_MissingThere):
     """A reference names an environment variable that is not set."""
+
+
+class MissingTool(MissingError):
+    """A program that is needed is not installed."""
 
 
 class LimitMissed(RunnerError):

@@ -11,16 +11,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.cache.code import code_digest
 from runner.header import CheckHeader, Header, TargetHeader, header_of
 from runner.recipe.roots import ROOT_PREFIX, find_project_file
+from runner.text_file import write_text
 
 if TYPE_CHECKING:
     from runner.recipe.recipe import Recipe
@@ -44,7 +45,10 @@ class Index:
     options: str = ""
     _kept: dict[str, Entry] = field(default_factory=dict)
     _fresh: dict[str, Entry] = field(default_factory=dict)
-    _digests: dict[Path, str] = field(default_factory=dict)
+    _digests: dict[str, str] = field(default_factory=dict)
+    _there: dict[str, bool] = field(default_factory=dict)
+    _projects: dict[str, Path | None] = field(default_factory=dict)
+    _roots: dict[str, str] = field(default_factory=lambda: _set_roots())
 
     def header(self, path: Path) -> Header:
         """The header of the recipe in the file.
@@ -57,7 +61,8 @@ class Index:
         if kept is not None and (header := self._valid(kept)) is not None:
             return header
         header = header_of(self.read(path))
-        self._fresh[key] = {"stamp": self._stamp(header), "header": _plain(header)}
+        plain = _plain(header)
+        self._fresh[key] = {"stamp": self._stamp(plain), "header": plain}
         return header
 
     def save(self) -> None:
@@ -67,41 +72,45 @@ class Index:
             return
         others = {k: e for k, e in _load(self.path).items() if Path(k).is_file()}
         content = {"code": code_digest(), "headers": {**others, **self._fresh}}
-        aside = self.path.with_name(f".{self.path.name}.{os.getpid()}-{secrets.token_hex(4)}")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            aside.write_text(json.dumps(content), encoding="utf-8")
-            aside.replace(self.path)
-        except OSError:
-            with suppress(OSError):
-                aside.unlink()
+        with suppress(OSError):
+            write_text(self.path, json.dumps(content))
 
     def _valid(self, entry: Entry) -> Header | None:
         """The header of an entry that still counts."""
         try:
-            header = _header(entry["header"])
-            is_same = entry["stamp"] == self._stamp(header)
+            plain = entry["header"]
+            if entry["stamp"] == self._stamp(plain) and all(map(self._exists, plain["inputs"])):
+                return _header(plain)
         except (KeyError, TypeError, AttributeError):  # damaged
             return None
-        return header if is_same and all(map(os.path.exists, header.inputs)) else None
+        return None
 
-    def _stamp(self, header: Header) -> str:
-        project = find_project_file(header.path)
-        files = header.files if project is None else (*header.files, project)
-        return _digest(
-            [
-                self.options,
-                {str(each): self._digest(each) for each in files},
-                {name: os.environ.get(name) for name in header.environment},
-                _roots(),
-            ]
-        )
+    def _stamp(self, plain: Entry) -> str:
+        """The digest of all that a header follows from."""
+        project = self._project(plain["path"])
+        files = plain["files"] if project is None else [*plain["files"], str(project)]
+        environment = {name: os.environ.get(name) for name in plain["environment"]}
+        digests = {each: self._digest(each) for each in files}
+        return _digest([self.options, digests, environment, self._roots])
 
-    def _digest(self, path: Path) -> str:
+    def _exists(self, path: str) -> bool:
+        if path not in self._there:
+            self._there[path] = Path(path).exists()
+        return self._there[path]
+
+    def _project(self, path: str) -> Path | None:
+        """The project file that holds for a recipe; one look-up per folder."""
+        folder = path.rpartition(os.sep)[0]
+        if folder not in self._projects:
+            self._projects[folder] = find_project_file(Path(path))
+        return self._projects[folder]
+
+    def _digest(self, path: str) -> str:
         """The digest of a file, which is read once; empty where there is none."""
         if path not in self._digests:
             try:
-                self._digests[path] = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+                content = Path(path).read_bytes()
+                self._digests[path] = hashlib.blake2b(content, digest_size=16).hexdigest()
             except OSError:
                 self._digests[path] = ""
         return self._digests[path]
@@ -128,19 +137,23 @@ def _plain(header: Header) -> Entry:
     return plain
 
 
-def _header(plain: Mapping[str, Any]) -> Header:
-    paths = {key: tuple(map(Path, plain[key])) for key in ("files", "inputs")}
+def _header(plain: Entry) -> Header:
+    paths = {key: tuple(map(_path, plain[key])) for key in ("files", "inputs")}
     texts = {key: tuple(plain[key]) for key in ("tags", "environment")}
     targets = {"targets": tuple(map(_target, plain["targets"]))}
-    return Header(**{**plain, **paths, **texts, **targets, "path": Path(plain["path"])})
+    return Header(**{**plain, **paths, **texts, **targets, "path": _path(plain["path"])})
 
 
 def _target(plain: Mapping[str, Any]) -> TargetHeader:
-    checks = tuple(CheckHeader(**{**each, "path": Path(each["path"])}) for each in plain["checks"])
-    return TargetHeader(name=plain["name"], results=Path(plain["results"]), checks=checks)
+    checks = tuple(CheckHeader(**{**each, "path": _path(each["path"])}) for each in plain["checks"])
+    return TargetHeader(name=plain["name"], results=_path(plain["results"]), checks=checks)
 
 
-def _roots() -> dict[str, str]:
+_path = cache(Path)
+"""Recipes share bases and data: a Path of each is made once."""
+
+
+def _set_roots() -> dict[str, str]:
     """The named roots that the environment sets."""
     return {name: value for name, value in os.environ.items() if name.startswith(ROOT_PREFIX)}
 

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["pytester"]
+collect_ignore_glob = ["*.yaml"]
+"""The recipes here are what tests are about."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(

@@ -9,7 +9,7 @@ import click
 
 from runner.cli.emit import emit_json, show_failure
 from runner.cli.exits import DONE, FAILED
-from runner.cli.options import Output, read_options, recipe_options
+from runner.cli.options import Output, part_options, read_options, recipe_options
 from runner.cli.recipes import for_each
 from runner.recipe.recipe import Recipe
 
@@ -20,11 +20,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @recipe_options
-@click.option("--no-evaluate", is_flag=True, help="Quantize only; checks of metrics are skipped.")
-@click.option("--no-benchmark", is_flag=True, help="No timing; checks of speed are skipped.")
-@click.option("--no-cache", is_flag=True, help="Infer all anew, and keep nothing for later.")
+@part_options
 @click.option("--strict", is_flag=True, help="Warnings of checks count: exit 1 for them, too.")
-@click.option("--require-device", is_flag=True, help="Exit 4 where a target would be emulated.")
 def command(
     *,
     no_evaluate: bool,

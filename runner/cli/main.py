@@ -10,6 +10,8 @@ import click
 
 VERBS = {
     "apply": "plan, run, evaluate, check; writes the model and reports",
+    "test": "recipes as tests, by pytest: selection, shards, JUnit",
+    "report": "the results of tests: merge those of shards",
     "plan": "show what would run: schemes of operations, samples, checks",
     "sensitivity": "which operations lose the accuracy; can write `ignored` for them",
     "sweep": "measure a recipe with other values: the front of accuracy and speed",

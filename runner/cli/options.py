@@ -82,19 +82,57 @@ def root_option(command: F) -> F:
     return _repeatable("--root", "roots", "NAME=DIR", text, _folders)(command)
 
 
-def recipe_options(command: F) -> F:
-    """FILE..., --target, --root, --profile, --var and --set, and the options of output."""
+def reading_options(command: F) -> F:
+    """--root, --profile, --var and --set."""
     for decorate in (
-        output_options,
         _repeatable("--set", "edits", "EDIT", SET_HELP, None),
         _repeatable("--var", "variables", "NAME=VALUE", "Set a variable of the recipe.", _pairs),
         click.option("--profile", metavar="NAME", help="Put this profile of the recipe over it."),
         root_option,
+    ):
+        command = decorate(command)
+    return command
+
+
+def recipe_options(command: F) -> F:
+    """FILE..., --target, those of reading, and those of output."""
+    for decorate in (
+        output_options,
+        reading_options,
         _repeatable("--target", "targets", "NAME", "Only this target of the recipe's.", None),
         click.argument("files", metavar="FILE...", nargs=-1, required=True, type=Path),
     ):
         command = decorate(command)
     return command
+
+
+PARTS = {
+    "no_evaluate": "Quantize only; checks of metrics are skipped.",
+    "no_benchmark": "No timing; checks of speed are skipped.",
+    "no_cache": "Infer all anew, and keep nothing for later.",
+    "require_device": "Exit 4 where a target would be emulated.",
+}
+"""Flags that say which parts of a recipe run."""
+
+
+def part_options(command: F) -> F:
+    """--no-evaluate, --no-benchmark, --no-cache and --require-device."""
+    for name, text in reversed(PARTS.items()):
+        command = click.option(_flag(name), is_flag=True, help=text)(command)
+    return command
+
+
+def passed_on(options: Mapping[str, Any]) -> list[str]:
+    """The options of reading and of parts as another call of a verb takes them."""
+    words = [f"--root={name}={folder}" for name, folder in options["roots"].items()]
+    words += [f"--var={name}={value}" for name, value in options["variables"].items()]
+    words += [f"--set={edit}" for edit in options["edits"]]
+    words += [] if options["profile"] is None else [f"--profile={options['profile']}"]
+    return words + [_flag(name) for name in PARTS if options[name]]
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _repeatable(

@@ -1,0 +1,1 @@
+"""Recipes as tests: collected, selected, run each in a process of its own, and told about."""

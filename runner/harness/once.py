@@ -1,0 +1,23 @@
+"""One run, whoever asks for it first: items and processes of a session share what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock
+
+from runner.harness.outcome import Outcome, outcome_from_json, outcome_to_json
+from runner.text_file import write_text
+
+
+def once(folder: Path, key: str, make: Callable[[], Outcome]) -> Outcome:
+    """The outcome that the session's folder holds under the key; made where it does not.
+
+    Whoever asks meanwhile waits. The lock of a process that dies is free again.
+    """
+    path = folder / f"{key}.json"
+    with FileLock(folder / f"{key}.lock"):
+        if not path.exists():
+            write_text(path, outcome_to_json(make()))
+        return outcome_from_json(path.read_text(encoding="utf-8"))

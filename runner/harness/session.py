@@ -1,0 +1,140 @@
+"""What all recipes of a session share."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from runner.cache.folder import cache_folder
+from runner.errors import Problem, RecipeError, RunnerError
+from runner.harness.changed import Changes
+from runner.harness.history import Last, load_history
+from runner.harness.once import once
+from runner.harness.outcome import Outcome, run_apart
+from runner.harness.select import parse_selection
+from runner.harness.settings import HEAD, Settings, reader
+from runner.harness.shard import parse_shard
+from runner.header import Header, TargetHeader
+from runner.index import Index, open_index
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """The recipes of a session of tests.
+
+    Attributes:
+        scratch: a folder that all processes of the session share.
+        history: what became of checks when they last ran, by their ids.
+        codes: exit codes of recipes that can't be read.
+        selection: the digest of the ids of all checks that were selected, whatever the shard.
+        selected: the ids of those that are to run here.
+        markers: tags that pytest knows as markers.
+        taken: by folder of results, the recipe and target that they are of.
+    """
+
+    settings: Settings
+    index: Index
+    scratch: Path
+    history: Mapping[str, Last]
+    changes: Changes
+    codes: set[int] = field(default_factory=set)
+    selection: str | None = None
+    selected: tuple[str, ...] = ()
+    markers: set[str] = field(default_factory=set)
+    taken: dict[Path, tuple[Path, str]] = field(default_factory=dict)
+
+    def header(self, path: Path) -> Header:
+        """The header of a recipe whose results go to folders of their own.
+
+        Raises:
+            RunnerError: it can't be read; the exit code is noted.
+        """
+        try:
+            header = self.index.header(self.shown(path))
+            for i, target in enumerate(header.targets):
+                self._expect_apart(header, target, i)
+        except RunnerError as error:
+            self.codes.add(error.exit_code)
+            raise
+        return header
+
+    def outcome(self, header: Header, target: TargetHeader) -> Outcome:
+        """What came of the recipe on the target; it is run once in a session."""
+        run = f"{header.path}::{target.name}"
+        key = hashlib.blake2b(run.encode(), digest_size=8).hexdigest()
+        log = self.settings.results / "logs" / f"{header.name}.{target.name}.{key}.log"
+        arguments = ["--target", target.name, *self.settings.apply]
+        return once(
+            self.scratch,
+            key,
+            lambda: run_apart(
+                self.shown(header.path), arguments, log, timeout_s=self.settings.timeout_s
+            ),
+        )
+
+    def is_modified(self, header: Header) -> bool:
+        """Whether a file that the recipe is read from or works on has changed in git.
+
+        Raises:
+            UsageError, MissingTool: git can't tell.
+        """
+        self.changes.expect_repository(header.path)
+        return self.changes.touch([*header.files, *header.inputs])
+
+    def shown(self, path: Path) -> Path:
+        """The path as users write it: relative to the working directory where it is below."""
+        here = self.settings.here
+        return path.relative_to(here) if path.is_relative_to(here) else path
+
+    def _expect_apart(self, header: Header, target: TargetHeader, position: int) -> None:
+        folder = Path(os.path.normpath(self.settings.here / target.results))
+        first, name = self.taken.setdefault(folder, (header.path, target.name))
+        if (first, name) == (header.path, target.name):
+            return
+        recipe = self.settings.read(self.shown(header.path))[position]
+        message = f"the results of {self.shown(first)} on {name} go to {str(target.results)!r}, too"
+        hint = "give each recipe a name, or an outputs.dir, of its own"
+        raise RecipeError([Problem(recipe.locate("outputs", "dir"), message, hint)])
+
+
+def make_session(config: pytest.Config, scratch: Path) -> Session:
+    """The session that pytest's options ask for.
+
+    Raises:
+        pytest.UsageError: they are wrong.
+    """
+    try:
+        settings = _settings(config)
+    except RunnerError as error:
+        raise pytest.UsageError(str(error)) from error
+    return Session(
+        settings=settings,
+        index=open_index(cache_folder(), settings.read, settings.apply),
+        scratch=scratch,
+        history=load_history(settings.results),
+        changes=Changes(revision=settings.since),
+    )
+
+
+def _settings(config: pytest.Config) -> Settings:
+    here = config.invocation_params.dir
+    apply = tuple(shlex.split(config.getoption("--recipe-apply")))
+    shard = config.getoption("--recipe-shard")
+    return Settings(
+        here=here,
+        apply=apply,
+        read=reader(apply),
+        select=parse_selection(config.getoption("--recipe-select") or ()),
+        since=config.getoption("--recipe-since") or HEAD,
+        retry=config.getoption("--recipe-retry"),
+        shard=None if shard is None else parse_shard(shard),
+        strict=config.getoption("--recipe-strict"),
+        timeout_s=config.getoption("--recipe-timeout"),
+        results=here / config.getoption("--recipe-results"),
+    )
