@@ -115,12 +115,14 @@ class WeightQuantizer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BiasSite:
     """An operation whose bias gets corrected: the tensor whose per-channel means tell the shift,
-    and the axis of its channels."""
+    and the axis of its channels; `quantizer`: what rounds the tensor, if one range of 8 bits at
+    most does."""
 
     operation: str
     tensor: TensorRef
     channel_axis: int
     channels: int
+    quantizer: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,8 +38,7 @@ def _meeting_places(graph: Graph, target: Target, site: Site) -> list[object]:
     ports."""
     places: list[object] = []
     supports = {r.port: _support(graph, target, r.port.op) for r in site.readers}
-    needs_one_scale = any(graph.op(r.port).type in _NEEDS_ONE_SCALE for r in site.readers)
-    if needs_one_scale and not any(_is_depthwise(graph, r.port.op) for r in site.readers):
+    if any(_needs_one_scale(graph, r.port.op) for r in site.readers):
         places += [("mixer", index) for index in site.mixers]
     for port, support in supports.items():
         if support.unified_scales == "all":
@@ -55,5 +54,9 @@ def _support(graph: Graph, target: Target, index: int) -> Support:
     return target.operations[descriptor_type(graph, graph.ops[index])]
 
 
-def _is_depthwise(graph: Graph, index: int) -> bool:
-    return descriptor_type(graph, graph.ops[index]) == DEPTHWISE
+def _needs_one_scale(graph: Graph, index: int) -> bool:
+    """Whether an operation takes one scale only, also where a depthwise one reads the same tensor:
+    OpenVINO's CPU plugin (2026.4.1) would bring the tensors to one range by itself, and leave the
+    narrower one fewer levels."""
+    name = descriptor_type(graph, graph.ops[index])
+    return graph.ops[index].type in _NEEDS_ONE_SCALE and name != DEPTHWISE

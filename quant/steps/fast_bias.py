@@ -1,15 +1,19 @@
-"""FastBiasCorrection: takes back the mean error that quantized weights put on each output channel.
+"""FastBiasCorrection: takes back the mean error that quantization puts on each output channel.
 
 In closed form from the input's per-channel means: with W the weights and Wq the quantized ones,
 the mean of the output moves by sum over input channels c and taps k of (W - Wq)[o, c, k] *
 mean[c] * share[k], where share[k] is the share of output positions whose tap k lies inside the
-input. Unlike POT and NNCF: no inference per layer, borders are taken exactly, and depthwise,
-transposed and bias-less layers are covered.
+input. Rounding and clipping move the input's means too, wherever its values are not spread over
+many levels: a Swish has most of its values in the few levels around its minimum. By how much is
+seen on a few positions of a few samples; the output moves by Wq times that.
+Unlike POT and NNCF: no inference per layer, borders are taken exactly, and depthwise, transposed
+and bias-less layers are covered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,13 +23,26 @@ from quant.fake_quantize import quantize
 from quant.graph import Graph, Op, attributes
 from quant.parameters import Aggregator, FastBiasParameters
 from quant.placement.tables import CONVOLUTIONS, LINEAR
-from quant.plan import BiasSite, FastBiasPlan, MinMaxPlan, Subset, TensorRef
+from quant.plan import (
+    ActivationQuantizer,
+    BiasSite,
+    FastBiasPlan,
+    MinMaxPlan,
+    Subset,
+    TensorRef,
+)
 from quant.runtime import ov
-from quant.statistics.need import Need, Reduction, Statistics
+from quant.statistics.need import POINTS, Need, Reduction, Statistics
 from quant.steps.bias import correct_bias
 from quant.work import Work
 
 Array = NDArray[Any]
+
+_COARSE = 8
+"""Bits up to which the rounding of activations is looked at."""
+
+_SAMPLES = 32
+"""Samples of which positions are kept."""
 
 
 def plan(graph: Graph, parameters: FastBiasParameters, quantization: MinMaxPlan) -> FastBiasPlan:
@@ -37,11 +54,35 @@ def plan(graph: Graph, parameters: FastBiasParameters, quantization: MinMaxPlan)
         for port in each.consumers
     ]
     sites = [site(graph, graph.by_name[port.op]) for port in quantized if port.port == 1]
+    rounding = _rounding(quantization.activations)
     return FastBiasPlan(
         subset=Subset.of(parameters),
         threshold=parameters.threshold,
-        sites=tuple(site for site in sites if site is not None),
+        sites=tuple(
+            dataclasses.replace(each, quantizer=rounding.get(each.operation))
+            for each in sites
+            if each is not None
+        ),
     )
+
+
+def _rounding(activations: Iterable[ActivationQuantizer]) -> Mapping[str, str]:
+    """The quantizer that each operation's input goes through, by operation.
+
+    One of several where they share their range, as those above a Concat do; none where they do not.
+    """
+    found: dict[str, ActivationQuantizer] = {}
+    mixed: set[str] = set()
+    for each in activations:
+        for name in each.operations:
+            first = found.setdefault(name, each)
+            if first is not each and (first.group is None or first.group != each.group):
+                mixed.add(name)
+    return {
+        name: each.name
+        for name, each in found.items()
+        if name not in mixed and each.scheme.bits <= _COARSE
+    }
 
 
 def site(graph: Graph, op: Op) -> BiasSite | None:
@@ -75,8 +116,12 @@ def _input_channels(kind: str, weights: tuple[int | None, ...]) -> int:
 
 
 def needs(plan: FastBiasPlan) -> Iterable[Need]:
-    """The per-channel mean of every corrected operation's input."""
-    return (_need(plan, site) for site in plan.sites)
+    """The per-channel mean of every corrected operation's input, and its points where it is
+    rounded."""
+    for each in plan.sites:
+        yield _need(plan, each)
+        if each.quantizer is not None:
+            yield points_need(plan.subset, each)
 
 
 def _need(plan: FastBiasPlan, site: BiasSite) -> Need:
@@ -90,17 +135,57 @@ def _need(plan: FastBiasPlan, site: BiasSite) -> Need:
     )
 
 
+def points_need(subset: Subset, each: BiasSite) -> Need:
+    """All channels of an operation's input at a few positions of a few samples."""
+    size = _SAMPLES if subset.size is None else min(subset.size, _SAMPLES)
+    return Need(
+        tensor=each.tensor,
+        reduction=Reduction.POINTS,
+        aggregator=None,
+        subset=dataclasses.replace(subset, size=size),
+        channel_axis=each.channel_axis,
+        channels=each.channels,
+    )
+
+
 def apply(work: Work, plan: FastBiasPlan, statistics: Statistics) -> Statistics:
     """Adds each operation's shift to its bias; one is made where there is none."""
     for site in plan.sites:
         node = work.nodes[site.operation]
         quantizer = node.input_value(1).get_node()
         weights = quantizer.input_value(0).get_node().data
-        error = quantize(weights, work.levels[quantizer.get_friendly_name()])
-        np.subtract(weights, error, out=error)
-        shift = shift_of(node, error, statistics.of(_need(plan, site), site.operation))
+        rounded = quantize(weights, work.levels[quantizer.get_friendly_name()])
+        moved = moved_means(work, plan, site, statistics)
+        shift = np.zeros(1) if moved is None else -shift_of(node, rounded, moved)
+        error = np.subtract(weights, rounded, out=rounded)
+        shift = shift + shift_of(node, error, statistics.of(_need(plan, site), site.operation))
         correct_bias(work, node, shift.astype(np.float32), plan.threshold)
     return statistics
+
+
+def moved_means(
+    work: Work, plan: FastBiasPlan, site: BiasSite, statistics: Statistics
+) -> Array | None:
+    """By how much quantization moves the mean of each channel of an operation's input, `[C_in]`.
+
+    As far as the samples agree: what they scatter by is taken off, since a mean of few values is
+    never exactly zero. Source: the positive part of James and Stein's estimator (1961).
+    """
+    if site.quantizer is None or not work.levels[site.quantizer].is_executable:
+        return None
+    points = statistics.of(points_need(plan.subset, site), site.operation)
+    levels = work.levels[site.quantizer]
+    flat = dataclasses.replace(levels, low=levels.low.reshape(-1), high=levels.high.reshape(-1))
+    moved = (quantize(points, flat) - points).reshape(-1, POINTS, site.channels).mean(axis=1)
+    mean, count = moved.mean(axis=0), len(moved)
+    if count == 1:
+        return None
+    doubt = moved.var(axis=0) / (count - 1)
+    return np.asarray(mean * np.maximum(1 - doubt / np.maximum(mean**2, _TINY), 0))
+
+
+_TINY = 1e-300
+"""So that nothing is divided by zero."""
 
 
 def shift_of(node: ov.Node, error: Array, means: Array) -> Array:

@@ -6,7 +6,6 @@ which the pair sums of the layer's own integers are computed.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,14 +17,11 @@ from quant.graph import Graph
 from quant.plan import BiasSite, MinMaxPlan, WeightQuantizer
 from quant.runtime import ov
 from quant.saturation import Saturation, saturation
-from quant.statistics.need import Need, Reduction, Statistics
-from quant.steps.fast_bias import site
+from quant.statistics.need import Need, Statistics
+from quant.steps.fast_bias import points_need, site
 from quant.work import Work
 
 Array = NDArray[Any]
-
-_SAMPLES = 32
-"""Samples whose positions are kept."""
 
 _BITS = 8
 
@@ -39,19 +35,7 @@ def sites(graph: Graph, weights: tuple[WeightQuantizer, ...]) -> tuple[BiasSite,
 
 def needs(plan: MinMaxPlan) -> Iterable[Need]:
     """The points of every site."""
-    return (_need(plan, each) for each in plan.saturable)
-
-
-def _need(plan: MinMaxPlan, each: BiasSite) -> Need:
-    size = _SAMPLES if plan.subset.size is None else min(plan.subset.size, _SAMPLES)
-    return Need(
-        tensor=each.tensor,
-        reduction=Reduction.POINTS,
-        aggregator=None,
-        subset=dataclasses.replace(plan.subset, size=size),
-        channel_axis=each.channel_axis,
-        channels=each.channels,
-    )
+    return (points_need(plan.subset, each) for each in plan.saturable)
 
 
 def measure(
@@ -69,7 +53,7 @@ def measure(
         x, w = inputs.get(each.operation), weights[each.operation]
         if x is None or x.scheme.bits != _BITS or w.scheme.bits != _BITS:
             continue
-        points = statistics.of(_need(plan, each), each.operation)
+        points = statistics.of(points_need(plan.subset, each), each.operation)
         node = work.nodes[each.operation]
         constant = to_integers(work.nodes[w.constant].data, levels[w.name])
         grouped = _grouped(node, constant)

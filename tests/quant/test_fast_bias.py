@@ -11,9 +11,12 @@ import pytest
 from numpy.typing import NDArray
 
 import quant
+from quant.plan import FastBiasPlan, MinMaxPlan
 from quant.runtime import opset, ov
+from quant.steps import fast_bias, min_max
 from quant.steps.fast_bias import shift_of
 from quant.target import Target
+from quant.work import Work
 from tests import models
 
 Array = NDArray[Any]
@@ -224,12 +227,68 @@ def test_an_existing_bias_is_changed_in_place(cpu: Target) -> None:
 
 
 def test_an_exact_layer_has_no_shift(cpu: Target) -> None:
+    """Neither of weights nor of inputs, which are whole numbers up to 127, anything is rounded."""
     x = models.parameter("x", 1, 2)
     weights = models.constant(np.eye(2, dtype=np.float32) * 127, "w")
     model = models.finish([models.named(opset.matmul(x, weights, False, True), "linear")], [x])
-    result = quant.quantize(model, models.samples(model), target=cpu)
+    given = [np.float32([[127, i]]) for i in range(-8, 8)]
+    result = quant.quantize(model, given, target=cpu)
     shifts = {each.plan.name: each.bias_shift for each in result.operations}
-    assert shifts["linear"] == pytest.approx(0, abs=1e-4)
+    assert shifts["linear"] == pytest.approx(0, abs=1e-2)
+
+
+@pytest.mark.parametrize("preset", ["performance", "mixed"])
+def test_what_rounding_moves_on_average_is_taken_back(preset: str, cpu: Target) -> None:
+    """Of a Swish most values lie near zero, and become zero where a few large ones set the range."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 4, 8, 8)
+    weights = models.constant(rng.uniform(0.5, 1, (4, 4, 3, 3)).astype(np.float32), "w")
+    layer = opset.convolution(opset.swish(x), weights, ONE, *SAME, ONE)
+    model = models.finish([models.named(layer, "conv")], [x])
+    given = [rng.normal(-4, 0.5, (1, 4, 8, 8)).astype(np.float32) for _ in range(32)]
+    for each in given:
+        each[0, 0, 0, 0] = 60
+    steps = ["MinMaxQuantization", "FastBiasCorrection"]
+    off = []
+    for used in (steps[:1], steps):
+        asked = [quant.Step(use=use) for use in used]
+        asked[0] = quant.Step(use=steps[0], parameters={"preset": preset})
+        plan = quant.resolve(quant.load_model(model), asked, cpu)
+        result = quant.apply(plan, quant.collect(plan, given))
+        before, after = (models.evaluate_all(each, given) for each in (model, result.model))
+        off.append(np.mean([a[0] - b[0] for a, b in zip(after, before, strict=True)], (0, 1, 3, 4)))
+    assert (np.abs(off[1]) < 0.1 * np.abs(off[0])).all()
+
+
+def test_what_scatters_as_much_as_it_moves_is_left_alone(cpu: Target) -> None:
+    """One sample tells no mean."""
+    model = models.conv_relu_conv()
+    plan = quant.resolve(quant.load_model(model), [quant.Step(use="DefaultQuantization")], cpu)
+    (part,) = (step for step in plan.steps if isinstance(step, FastBiasPlan))
+    assert [each.quantizer is not None for each in part.sites] == [True, True]
+    given = models.samples(model)[:1]
+    statistics = quant.collect(plan, given)
+    work = Work(plan.model.clone())
+    min_max.apply(work, next(s for s in plan.steps if isinstance(s, MinMaxPlan)), statistics)
+    assert fast_bias.moved_means(work, part, part.sites[0], statistics) is None
+
+
+def test_tensors_with_several_quantizers_are_not_examined(cpu: Target) -> None:
+    """Two ranges above a Concat that only depthwise layers read; one range above a convolution."""
+    found = {}
+    for name, grouped in (("depthwise", True), ("convolution", False)):
+        rng, x = np.random.default_rng(0), models.parameter("x", 1, 3, 8, 8)
+        parts = [models.relu(models.conv(rng, x, (4, 3, 3, 3), n), f"{n}/relu") for n in "ab"]
+        both = opset.concat(parts, 1)
+        last = (
+            models.group_conv(rng, both, (8, 1, 1, 3, 3), "last")
+            if grouped
+            else models.conv(rng, both, (4, 8, 3, 3), "last")
+        )
+        model = quant.load_model(models.finish([last], [x]))
+        plan = quant.resolve(model, [quant.Step(use="DefaultQuantization")], cpu)
+        (part,) = (step for step in plan.steps if isinstance(step, FastBiasPlan))
+        found[name] = next(each.quantizer for each in part.sites if each.operation == "last")
+    assert found == {"depthwise": None, "convolution": "a/relu/fq_output_0"}
 
 
 def test_a_shift_above_the_threshold_is_left_out_with_a_note(cpu: Target) -> None:
