@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from runner.cli.exits import CRASHED, DONE, FAILED, INVALID, MISSING
+from runner.cli.exits import CRASHED, FAILED, INVALID, MISSING
 
 
 class Status(StrEnum):

@@ -209,8 +209,11 @@ def test_junit_has_figures(run: Run, project: Path) -> None:
         "bound": "0.02",
         "where": "recipes/a.yaml:17:44",
         "n": "200",
-        "ci95_low": "0.002",
-        "ci95_high": "0.018",
+        "against": "fp32",
+        "severity": "error",
+        "confidence": "0.95",
+        "interval_low": "0.002",
+        "interval_high": "0.018",
     }
 
 
