@@ -5,7 +5,7 @@ A Plan holds no folder, so that the same recipe, model and machine give the same
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
@@ -16,7 +16,6 @@ from quant.control.candidate import default_precisions
 from quant.control.parameters import AccuracyAwareParameters
 from quant.entry import inferring, resolve
 from quant.errors import LoadError, ParameterError
-from quant.isa import DETECT, saturates
 from quant.load import load_model
 from quant.parameter_reader import read_parameters
 from quant.plan import QuantPlan
@@ -24,20 +23,16 @@ from quant.runtime import ov
 from quant.steps.order import ACCURACY_AWARE
 from quant.steps.table import Step
 from quant.target import Target
-from runner.baseline.file import environments, read_baseline
-from runner.baseline.record import environment_class
-from runner.baseline.reference import no_baseline
 from runner.data.open import Selection
 from runner.errors import Problem, RecipeError
 from runner.expect.emulated import speed_problems
-from runner.expect.power import power_notes
-from runner.expect.subjects import BASELINE, FP32
+from runner.expect.subjects import FP32
 from runner.expect.when import unmet
 from runner.facts import facts
 from runner.foreign_errors import located, mapped_errors
-from runner.isa import isa, isa_class
 from runner.metrics.agreement import NAME as AGREEMENT
 from runner.model_digest import expect_digest, model_digest
+from runner.plan_notes import plan_notes
 from runner.recipe.recipe import BenchmarkSource, MetricSource, Recipe
 from runner.requirements import ALL, Device, Parts, check_requirements, choose_device
 from runner.subjects import make_metrics, open_datasets
@@ -172,7 +167,9 @@ def make_plan(recipe: Recipe, *, parts: Parts = ALL) -> Plan:
         control=_control(recipe, target),
         tuning=_tuning(recipe),
     )
-    return replace(plan, notes=tuple(_notes(plan, recipe, target)))
+    asked = max((size or 0 for size in _subset_sizes(plan)), default=0)
+    notes = plan_notes(plan, recipe, target, samples=calibration_count(plan), asked=asked)
+    return replace(plan, notes=tuple(notes))
 
 
 def calibration_count(plan: Plan) -> int:
@@ -349,51 +346,3 @@ def _subset_sizes(plan: Plan) -> list[int | None]:
     again = inferring(plan.quantization)
     named = zip(plan.quantization.step_names, plan.quantization.steps, strict=True)
     return [step.subset.size for name, step in named if name not in again]
-
-
-def _notes(plan: Plan, recipe: Recipe, target: Target) -> Iterator[str]:
-    yield from plan.quantization.warnings
-    if target.isa is not None and saturates(target.isa) != saturates(DETECT):
-        here, there = ("does", "does not") if saturates(DETECT) else ("does not", "does")
-        yield (
-            f"the target's instruction set {target.isa!r} {there} saturate, this machine's {here}: "
-            "what is measured here is not the accuracy there"
-        )
-    for role, data in plan.datasets.items():
-        if data.requested is not None and data.samples < data.requested:
-            yield f"{role}: {data.samples} samples, fewer than the {data.requested} asked for"
-    largest = max((size or 0 for size in _subset_sizes(plan)), default=0)
-    found = calibration_count(plan)
-    if largest > found:
-        yield f"stat_subset_size is {largest}, but there are only {found} samples"
-    if any(check.against == BASELINE and not check.unmet for check in plan.checks):
-        yield from _baseline_note(recipe, plan)
-    yield from power_notes(plan)
-    if plan.control is not None:
-        yield _control_note(plan.control)
-    if plan.tuning:
-        when = "where that misses the limit, " if plan.control is not None else ""
-        yield (
-            f"the plan is that before tuning: {when}{', '.join(plan.tuning)} are chosen by "
-            "comparing models"
-        )
-    if plan.emulated:
-        yield (
-            f"the target {plan.target!r} is emulated on {plan.device}: accuracy only, "
-            "its speed is not measured"
-        )
-
-
-def _baseline_note(recipe: Recipe, plan: Plan) -> Iterator[str]:
-    environment = environment_class(plan.device, isa_class(isa()), ov.__version__)
-    if read_baseline(recipe, environment) is None:
-        yield no_baseline(environment, environments(recipe))
-
-
-def _control_note(control: ControlPlan) -> str:
-    wanted = " and ".join(control.metrics)
-    return (
-        f"the plan is that with nothing reverted: {control.unit}s return to "
-        f"{', then '.join(control.revert_to)} until the {control.drop_type} drop of {wanted} is at "
-        f"most {control.maximal_drop:g}"
-    )

@@ -88,7 +88,7 @@ def test_instruction_set_that_differs_from_this_machine_is_noted(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is measured on a machine that does not saturate does not show what the target loses."""
-    monkeypatch.setattr("runner.plan.saturates", lambda isa: isa == "avx2")
+    monkeypatch.setattr("runner.plan_notes.saturates", lambda isa: isa == "avx2")
     text = (FOLDER / "cpu.yaml").read_text(encoding="utf-8")
     (tiny / "old.yaml").write_text(text.replace("isa: detect", "isa: avx2"), encoding="utf-8")
     (note,) = plan_of(tiny, targets="./old.yaml").notes
