@@ -15,7 +15,7 @@ from runner.harness.advice import advice
 from runner.harness.outcome import Outcome
 from runner.harness.status import EXIT_CODES, STATUSES, Status
 from runner.header import CheckHeader
-from runner.report.numbers import interval
+from runner.report.numbers import interval, number
 
 PLACE = re.compile(r"(.*):([0-9]+):([0-9]+)", re.DOTALL)
 WRITTEN = re.compile(r"[^\s,}\]]+")
@@ -24,7 +24,7 @@ WRITTEN = re.compile(r"[^\s,}\]]+")
 
 FIGURES = ("metric", "kind", "against", "severity", "value", "bound", "reference", "where", "n")
 CI95 = 0.95
-WARNING = "warning"
+WARNING, WORSE = "warning", "worse"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +77,7 @@ def _of_check(outcome: Outcome, check: Mapping[str, Any], recipe: str, target: s
         level = f"{figures['confidence'] * 100:g} % interval of the {_subject(check)}"
         samples = f", n={figures['n']}" if "n" in figures else ""
         lines.append(f"{level}: {both}{samples}")
+    lines += _baseline_words(figures)
     lines += [f"try: {each}" for each in advice(check, recipe, target)]
     report = outcome.report["artifacts"].get("report_html") or outcome.report["artifacts"].get(
         "report_json"
@@ -89,7 +90,7 @@ def _of_check(outcome: Outcome, check: Mapping[str, Any], recipe: str, target: s
         text=text,
         figures=figures,
         is_minor=check["severity"] == WARNING,
-        is_warning=check["is_warning"],
+        is_warning=check["is_warning"] or figures.get("baseline") == WORSE,
     )
 
 
@@ -109,7 +110,29 @@ def _numbers(report: Mapping[str, Any], check: Mapping[str, Any]) -> dict[str, A
             found, level = metric["ci95"], CI95
     if found is not None:
         figures |= {"interval_low": found[0], "interval_high": found[1], "confidence": level}
+    return figures | _compared(report, check["metric"])
+
+
+def _compared(report: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What became of a metric since its accepted result; nothing where there is none."""
+    comparisons = (report.get("baseline") or {}).get("comparisons", {})
+    if name not in comparisons or name not in report["metrics"]:
+        return {}
+    found = comparisons[name]
+    figures = {"baseline": found["change"], "baseline_value": found["before"]}
+    if found["interval"] is not None:
+        figures |= {"worse_by": found["worse_by"], "worse_low": found["interval"][0]}
+        figures["worse_high"] = found["interval"][1]
     return figures
+
+
+def _baseline_words(figures: Mapping[str, Any]) -> Iterator[str]:
+    if "baseline" in figures:
+        by = ""
+        if "worse_by" in figures:
+            both = interval((figures["worse_low"], figures["worse_high"]))
+            by = f": worse by {figures['worse_by']:+.4f}, 95 % interval {both}"
+        yield f"since the baseline ({number(figures['baseline_value'])}): {figures['baseline']}{by}"
 
 
 def _run(outcome: Outcome) -> dict[str, Any]:

@@ -79,13 +79,16 @@ class Session:
         )
 
     def is_modified(self, header: Header) -> bool:
-        """Whether a file that the recipe is read from or works on has changed in git.
+        """Whether a file that the recipe is read from, works on or is compared with has changed.
 
         Raises:
             UsageError, MissingTool: git can't tell.
         """
         self.changes.expect_repository(header.path)
-        return self.changes.touch([*header.files, *header.inputs])
+        from runner.baseline.file import FOLDER
+
+        accepted = (header.path.parent / FOLDER).glob(f"{header.name}.*")
+        return self.changes.touch([*header.files, *header.inputs, *accepted])
 
     def shown(self, path: Path) -> Path:
         """The path as users write it: relative to the working directory where it is below."""

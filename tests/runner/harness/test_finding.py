@@ -79,6 +79,18 @@ def test_advice_follows_the_metric(metric: str, words: str) -> None:
     assert words in finding(outcome(answer(missed)), DROP, "a.yaml", "cpu").text
 
 
+@pytest.mark.parametrize(("change", "is_warning"), [("worse", True), ("same", False)])
+def test_since_the_baseline(change: str, is_warning: bool) -> None:
+    document = answer()
+    compared = {"change": change, "before": 0.96, "worse_by": 0.02, "interval": [0.01, 0.03]}
+    document["reports"][0]["baseline"] = {"comparisons": {"accuracy": compared}}
+    found = finding(outcome(document), DROP, "a.yaml", "cpu")
+    by = "worse by +0.0200, 95 % interval [+0.0100, +0.0300]"
+    assert f"since the baseline (0.9600): {change}: {by}" in found.text
+    assert (found.status, found.is_warning) == (Status.PASS, is_warning)
+    assert found.figures["baseline"] == change
+
+
 def test_a_recipe_that_expects_nothing() -> None:
     assert finding(outcome(answer()), None, "a.yaml", "cpu").status is Status.PASS
 
