@@ -20,6 +20,9 @@ Rows = NDArray[Any]
 ONLINE = frozenset({Aggregator.MEAN, Aggregator.MAX, Aggregator.MIN})
 """Aggregators that need no sample's value again."""
 
+MOST_VALUES = 1 << 20
+"""How many kept values are aggregated at once, so that memory does not grow with the samples."""
+
 
 class Accumulator:
     """Running sum, minimum and maximum of all columns, and the values of each sample where a need
@@ -68,10 +71,16 @@ class Accumulator:
                 return self._min[columns].astype(np.float64)
             case Aggregator.MAX:
                 return self._max[columns].astype(np.float64)
-        values = self._rows.columns(np.searchsorted(self._kept, columns))
+        places = np.searchsorted(self._kept, columns)
         if need.aggregator is None:
+            values = self._rows.columns(places)
             return values.reshape(-1, need.channels).astype(np.float64)
-        return aggregate(values, need.aggregator)
+        few = max(1, MOST_VALUES // self._count)
+        found = np.empty(len(places), dtype=np.float64)
+        for i in range(0, len(places), few):
+            part = self._rows.columns(places[i : i + few])
+            found[i : i + few] = aggregate(part, need.aggregator)
+        return found
 
 
 def _is_online(need: Need) -> bool:

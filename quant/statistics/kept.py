@@ -30,7 +30,7 @@ class KeptRows:
 
     def columns(self, places: NDArray[np.intp]) -> Rows:
         """`[samples, places]`; quick where they lie close together."""
-        first, last = int(places.min(initial=0)), int(places.max(initial=0)) + 1
+        first, last = (int(places.min()), int(places.max()) + 1) if len(places) else (0, 0)
         found = np.empty((self._count, last - first), dtype=np.float32)
         for row, values in enumerate(found):
             self._file.seek(4 * (row * self._width + first))
