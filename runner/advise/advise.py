@@ -148,14 +148,20 @@ class _Walk:
             skipped = Attempt(rung=rung.name, outcome=Outcome.SKIPPED, note=rung.skipped)
             self.attempts.append(skipped)
         at, before = self.best, self.changes
-        for changes in rung.attempts:
+        for alternative, changes in rung.attempts.items():
             if not self.is_reached:
                 started = time.perf_counter()
                 found = self._attempt(at, before, changes)
                 seconds = time.perf_counter() - started
                 words = tuple(each.words for each in changes)
                 self.attempts.append(
-                    replace(found, rung=rung.name, changes=found.changes or words, seconds=seconds)
+                    replace(
+                        found,
+                        rung=rung.name,
+                        alternative=alternative,
+                        changes=found.changes or words,
+                        seconds=seconds,
+                    )
                 )
 
     def _attempt(self, at: Standing, before: Changes, changes: Changes) -> Attempt:

@@ -39,6 +39,7 @@ class Attempt:
     """A recipe that was measured, or why it was not.
 
     Attributes:
+        alternative: a word for it, where the rung has several.
         changes: of the best recipe before it, as `--set` takes them.
         limits: empty where nothing was measured.
         speedup: in throughput over FP32, where speed is measured.
@@ -48,6 +49,7 @@ class Attempt:
 
     rung: str
     outcome: Outcome
+    alternative: str = ""
     changes: tuple[str, ...] = ()
     limits: tuple[LimitValue, ...] = ()
     quantized_operations: int | None = None

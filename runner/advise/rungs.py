@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from quant.graph import view
@@ -56,10 +56,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rung:
-    """Alternatives to try, or the reason why there are none."""
+    """Alternatives to try, by a word for each, or the reason why there are none."""
 
     name: str
-    attempts: tuple[Changes, ...] = ()
+    attempts: Mapping[str, Changes] = field(default_factory=dict)
     skipped: str = ""
 
 
@@ -69,7 +69,7 @@ def mixed_preset(at: Standing) -> Rung:
     preset = at.given.get("preset", "performance")
     if preset != "performance":
         return Rung(name=name, skipped=f"the preset is {preset} already")
-    return Rung(name=name, attempts=((at.change("preset", value="mixed"),),))
+    return Rung(name=name, attempts={"": (at.change("preset", value="mixed"),)})
 
 
 def full_bias_correction(at: Standing) -> Rung:
@@ -81,7 +81,7 @@ def full_bias_correction(at: Standing) -> Rung:
         return Rung(name=name, skipped="the recipe leaves biases as they are")
     if at.given.get("use_fast_bias") is False:
         return Rung(name=name, skipped="it is on already")
-    return Rung(name=name, attempts=((at.change("use_fast_bias", value=False),),))
+    return Rung(name=name, attempts={"": (at.change("use_fast_bias", value=False),)})
 
 
 def model_type(at: Standing) -> Rung:
@@ -91,7 +91,7 @@ def model_type(at: Standing) -> Rung:
         return Rung(name=name, skipped=f"it is {at.given['model_type']} already")
     if first_attention(view(at.plan.quantization.model)) is None:
         return Rung(name=name, skipped="the model has no attention")
-    return Rung(name=name, attempts=((at.change("model_type", value="transformer"),),))
+    return Rung(name=name, attempts={"": (at.change("model_type", value="transformer"),)})
 
 
 def range_estimator(at: Standing) -> Rung:
@@ -100,9 +100,9 @@ def range_estimator(at: Standing) -> Rung:
     if "range_estimator" in at.given or "range_estimator" in at.given.get("activations", {}):
         return Rung(name=name, skipped="the recipe has one already")
     keys = ("activations", "range_estimator")
-    presets = (at.change(*keys, "preset", value=each) for each in ("mse", "histogram"))
     widest = tuple(at.change(*keys, "max", key, value=value) for key, value in WIDEST.items())
-    return Rung(name=name, attempts=(widest, *((each,) for each in presets)))
+    presets = {each: (at.change(*keys, "preset", value=each),) for each in ("mse", "histogram")}
+    return Rung(name=name, attempts={"widest": widest, **presets})
 
 
 def more_samples(at: Standing) -> Rung:
@@ -113,7 +113,8 @@ def more_samples(at: Standing) -> Rung:
     if size >= available:
         return Rung(name=name, skipped=f"all {available} calibration samples are used already")
     more = min(available, max(ENOUGH, 2 * size))
-    return Rung(name=name, attempts=((at.change("stat_subset_size", value=more),),))
+    change = at.change("stat_subset_size", value=more)
+    return Rung(name=name, attempts={str(more): (change,)})
 
 
 def ignored_layers(at: Standing) -> Rung:
@@ -124,9 +125,11 @@ def ignored_layers(at: Standing) -> Rung:
     names = [each.name for each in worst if (each.noise_share or 0) >= least]
     if not names:
         return Rung(name=name, skipped="no operation makes far more noise than the others")
-    choices = dict.fromkeys((tuple(names[:1]), tuple(names)))
-    attempts = (at.change("ignored", "scope", value=list(each), is_more=True) for each in choices)
-    return Rung(name=name, attempts=tuple((each,) for each in attempts))
+    attempts = {
+        str(size): (at.change("ignored", "scope", value=names[:size], is_more=True),)
+        for size in (1, len(names))
+    }
+    return Rung(name=name, attempts=attempts)
 
 
 def accuracy_aware(at: Standing) -> Rung:
@@ -154,7 +157,7 @@ def _searched(at: Standing, name: str, *more: Change) -> Rung:
     values = [at.change(key, value=value) for key, value in asked.items()]
     use = Change(path=("steps", at.step.id, "use"), value=ACCURACY_AWARE)
     identity = Change(path=("steps", at.step.id, "id"), value=at.step.id)
-    return Rung(name=name, attempts=((*more, *values, identity, use),))
+    return Rung(name=name, attempts={"": (*more, *values, identity, use)})
 
 
 LADDER: tuple[Callable[[Standing], Rung], ...] = (

@@ -2,55 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from rich.console import Console
 from rich.text import Text
 
-from runner.advise.result import Advice, Attempt, Outcome
+from runner.advise.result import Advice, Attempt, LimitValue, Outcome
 from runner.report.numbers import NONE, interval, number
 from runner.report.tables import Cell, print_table
 
-HEAD = ("rung", "drop", "limit", "95 % interval", "speed-up", "quantized", "SQNR, dB", "seconds")
+HEAD = ("rung", "drop", "95 % interval", "speed-up", "int8", "seconds", "")
+SPEED = HEAD.index("speed-up")
 STYLES = {Outcome.REACHED: "bold green", Outcome.FAILED: "bold red"}
 
 
 def print_advice(advice: Advice, console: Console) -> None:
-    """Prints every attempt, what it changed or why it was left out, and what came of all."""
+    """Prints what was measured, why the rest was not, and what came of all."""
     title = f"{advice.recipe} -> {advice.target}: {advice.reason}"
     console.print(Text(title, style="bold green" if advice.reached else "bold red"))
-    has_speed = any(each.speedup is not None for each in advice.attempts)
-    kept = [i for i, name in enumerate(HEAD) if has_speed or name != "speed-up"]
-    rows = (_row(each) for each in advice.attempts)
-    shown = ((*(row[i] for i in kept), *row[len(HEAD) :]) for row in rows)
-    print_table(console, (*(HEAD[i] for i in kept), "", ""), shown, numbers=range(1, len(kept)))
+    for limit in advice.attempts[0].limits:
+        bound = f"at most {number(limit.bound)}"
+        console.print(f"limit: {limit.drop_type} drop of {limit.metric} {bound}")
+    measured = [each for each in advice.attempts if each.limits]
+    has_speed = any(each.speedup is not None for each in measured)
+    kept = [i for i in range(len(HEAD)) if has_speed or i != SPEED]
+    rows = [_row(each) for each in measured]
+    shown = (tuple(row[i] for i in kept) for row in rows)
+    print_table(console, [HEAD[i] for i in kept], shown, numbers=range(1, len(kept) - 1))
+    for each in advice.attempts:
+        if not each.limits:
+            console.print(f"{_name(each)}: {each.outcome}{each.note and f', {each.note}'}")
     if advice.changes:
         console.print("changes of the recipe:")
-        for each in advice.changes:
-            console.print(f"  --set '{each}'", soft_wrap=True)
+        for change in advice.changes:
+            console.print(f"  --set '{change}'", soft_wrap=True)
     if advice.written:
         console.print(f"written: {advice.written}", soft_wrap=True)
 
 
 def _row(each: Attempt) -> tuple[Cell, ...]:
-    outcome = Text(each.outcome.value, style=STYLES.get(each.outcome, ""))
-    worst = max(each.limits, key=lambda x: (x.value or 0) - x.bound, default=None)
+    worst = max(each.limits, key=_excess)
     return (
-        each.rung,
-        number(None if worst is None else worst.value),
-        number(None if worst is None else worst.bound),
-        interval(None if worst is None else worst.ci95),
+        _name(each),
+        number(worst.value),
+        interval(worst.ci95),
         number(each.speedup),
         NONE if each.quantized_operations is None else str(each.quantized_operations),
-        number(each.output_sqnr_db),
-        number(each.seconds) if each.seconds else NONE,
-        outcome,
-        each.note or ", ".join(_words(each)),
+        number(each.seconds),
+        Text(_outcome(each), style=STYLES.get(each.outcome, "")),
     )
 
 
-def _words(each: Attempt) -> Iterator[str]:
-    """The changes without the way to the step's parameters."""
-    for change in each.changes:
-        before, _, after = change.partition(".with.")
-        yield (after or before).replace("=", ": ", 1)
+def _outcome(each: Attempt) -> str:
+    return "" if each.outcome is Outcome.START else each.outcome.value
+
+
+def _name(each: Attempt) -> str:
+    return f"{each.rung}, {each.alternative}" if each.alternative else each.rung
+
+
+def _excess(limit: LimitValue) -> float:
+    return float("inf") if limit.value is None else limit.value - limit.bound

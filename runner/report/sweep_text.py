@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,9 @@ def print_sweep(result: SweepResult, path: Path, console: Console) -> None:
     """Prints all trials, those on the front marked, and the edits that lead to them."""
     title = f"{result.recipe} -> {result.target}: {len(result.trials)} trials, {result.reason}"
     console.print(title, style="bold")
-    names = [place.rpartition(".")[2] for place in result.places]
-    places = names if len(set(names)) == len(names) else list(result.places)
+    places = short_names(result.places)
     weighed = "speed-up" if result.objective == "speedup" else "size ratio"
-    numbers = (result.metric, "drop", "95 % interval", weighed, "quantized", "seconds")
+    numbers = (result.metric, "drop", "95 % interval", weighed, "int8")
     rows = [
         (str(i + 1), *_row(each, result), MARK if i in result.front else each.error)
         for i, each in enumerate(result.trials)
@@ -36,6 +35,20 @@ def print_sweep(result: SweepResult, path: Path, console: Console) -> None:
     for i in result.front:
         console.print(f"{i + 1}: {apply_command(path, result.trials[i])}", soft_wrap=True)
     console.print(f"picture: {result.folder}/{PICTURE}", soft_wrap=True)
+
+
+def short_names(places: Sequence[str]) -> list[str]:
+    """The ends of paths, as many names of each as it takes to tell them apart.
+
+    >>> short_names(["a.b.preset", "a.c.preset"])
+    ['b.preset', 'c.preset']
+    """
+    parts = [place.split(".") for place in places]
+    for size in range(1, max(map(len, parts), default=0)):
+        names = [".".join(each[-size:]) for each in parts]
+        if len(set(names)) == len(names):
+            return names
+    return list(places)
 
 
 def apply_command(path: Path, trial: SweepTrial) -> str:
@@ -64,4 +77,3 @@ def _row(trial: SweepTrial, result: SweepResult) -> Iterator[str]:
     yield interval(None if found is None else found.ci95)
     yield number(trial.speedup if result.objective == "speedup" else trial.size_ratio)
     yield NONE if found is None else str(trial.quantized_operations)
-    yield number(trial.seconds)

@@ -20,7 +20,8 @@ def print_table(
     numbers: Iterable[int] = (),
 ) -> None:
     """Prints a table; columns whose index is among `numbers` are aligned to the right."""
-    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
+    shape = box.SIMPLE_HEAD if console.is_terminal else None
+    table = Table(box=shape, pad_edge=False, collapse_padding=console.is_terminal)
     right = frozenset(numbers)
     for i, name in enumerate(head):
         table.add_column(name, justify="right" if i in right else "left", overflow="fold")
