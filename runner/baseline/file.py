@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 from runner.baseline.record import Record, record_from_json, record_to_json
@@ -12,6 +13,8 @@ from runner.recipe.recipe import Recipe
 
 FOLDER = "baselines"
 SUFFIX = ".json"
+CLASS = r"[a-z0-9_]+(-[a-z0-9]+)?-[0-9]+\.[0-9]+"
+"""What `environment_class` makes, so that a name with more dots is that of another recipe."""
 ANEW = "accept the results anew: recipe baseline accept"
 
 
@@ -25,15 +28,9 @@ def baseline_path(recipe: Recipe, environment: str) -> Path:
 
 def environments(recipe: Recipe) -> tuple[str, ...]:
     """The classes of environments that there are accepted results for, sorted."""
-    prefix = _prefix(recipe)
-    found = (recipe.path.parent / FOLDER).glob(f"*{SUFFIX}")
-    return tuple(
-        sorted(
-            each.name.removeprefix(prefix).removesuffix(SUFFIX)
-            for each in found
-            if each.name.startswith(prefix)
-        )
-    )
+    pattern = re.compile(re.escape(_prefix(recipe)) + f"({CLASS})" + re.escape(SUFFIX))
+    names = (each.name for each in (recipe.path.parent / FOLDER).glob(f"*{SUFFIX}"))
+    return tuple(sorted(match[1] for name in names if (match := pattern.fullmatch(name))))
 
 
 def read_baseline(recipe: Recipe, environment: str) -> Record | None:

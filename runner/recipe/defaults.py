@@ -17,8 +17,9 @@ from quant.steps.order import COMPOSITES
 from quant.steps.table import PARAMETERS
 from runner.data.open import LOADERS
 from runner.data.preprocessing import STEPS as PREPROCESSING
+from runner.expect.subjects import BOUNDS
 from runner.metrics.make import METRICS
-from runner.recipe.recipe import BenchmarkSource, DatasetSource, Recipe
+from runner.recipe.recipe import BenchmarkSource, DatasetSource, Expectation, Recipe
 
 Value = dict[str, Any]
 
@@ -97,9 +98,19 @@ def _step(written: Value) -> Value:
 
 def _checks(recipe: Recipe, written: list[Value]) -> list[Value]:
     return [
-        {"id": check.id, **each, **({"drop_type": check.drop_type} if "max_drop" in each else {})}
+        {"id": check.id, **each, **_of_check(check)}
         for check, each in zip(recipe.expect, written, strict=True)
     ]
+
+
+def _of_check(check: Expectation) -> Value:
+    """What holds for a check whether or not it is written."""
+    bound = BOUNDS[check.kind]
+    return {
+        **({"drop_type": check.drop_type} if bound.has_drop_type else {}),
+        **({"against": check.against} if bound.is_compared else {}),
+        "severity": check.severity.value,
+    }
 
 
 def _of(

@@ -102,6 +102,10 @@ def references(checked: Checked) -> Iterator[Problem]:
         elif _kind(against or FP32) not in subject.against:
             place = place if against else locate_key(checked.document, (*at, kind))
             yield Problem(place, *_no_reference(check["metric"], against or FP32, subject))
+        elif (against or FP32) == FP32 and _is_sqnr(checked, check["metric"]):
+            message = f"{check['metric']!r} is a signal to noise, of which FP32 itself has none"
+            hint = "bound it with `min`, or write `against: baseline`"
+            yield Problem(locate_key(checked.document, (*at, kind)), message, hint)
         elif (step := step_of(against or FP32)) is not None and (
             fault := _step_fault(checked.value.get("steps", ()), step)
         ):
@@ -179,6 +183,12 @@ def _is_day(text: str) -> bool:
 
 def _kind(against: str) -> str:
     return against.partition(":")[0]
+
+
+def _is_sqnr(checked: Checked, metric: str) -> bool:
+    """Whether the recipe's metric of that name is surely a signal to noise."""
+    found = value_at(checked.value, ("evaluate", "metrics", metric)) or {}
+    return (found.get("metric"), found.get("compare")) == ("agreement", "sqnr")
 
 
 _WAYS = {FP32: "'fp32'", BASELINE: "'baseline'", STEP: "'step:ID'"}

@@ -63,7 +63,7 @@ WHEN: Rules = {
 XFAIL: Rules = {
     "type": "dict",
     "schema": {
-        "reason": {**TEXT, "required": True},
+        "reason": {**TEXT, "required": True, "meta": {"vital": True}},
         "until": {
             "type": "string",
             "regex": r"[0-9]{4}-[0-9]{2}-[0-9]{2}",
