@@ -90,9 +90,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Registers who listens; options that are given are checked before anything is collected."""
     config.stash[_recorder] = Recorder(config)
     config.pluginmanager.register(config.stash[_recorder], "recipe-recorder")
-    given = (config.getoption(flag) for flag, _ in OPTIONS)
-    if any(value != words.get("default") for value, (_, words) in zip(given, OPTIONS, strict=True)):
-        session_of(config)
+    for flag, words in OPTIONS:
+        if config.getoption(flag) not in (None, False, words.get("default")):
+            session_of(config)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> RecipeFile | None:

@@ -268,9 +268,27 @@ def test_options_of_apply_are_passed_on(run: Run, project: Path) -> None:
     assert " apply --target cpu --no-benchmark" in f" {(project / 'calls.txt').read_text()}"
 
 
-def test_no_code_below_a_folder_of_results_or_of_others_is_touched(run: Run, project: Path) -> None:
+def test_other_tests_in_the_same_session(run: Run, project: Path) -> None:
     (project / "test_x.py").write_text("def test_x(): pass\n")
-    result = run("test_x.py", "-k", "test_x")
-    result.assert_outcomes(passed=1, deselected=3)
+    run("test_x.py", "-k", "test_x").assert_outcomes(passed=1, deselected=3)
     content = json.loads((project / "build/recipe-test/results.json").read_text())
     assert content["items"] == []
+
+
+def test_a_session_without_recipes_loads_and_writes_nothing(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[3]))
+    pytester.makeconftest(
+        "import sys\n"
+        "def pytest_unconfigure():\n"
+        "    print('loaded', *(m for m in sys.modules if m.split('.')[0] in ('runner', 'quant')))\n"
+    )
+    pytester.makepyfile("def test_x(): pass")
+    (pytester.path / "other.yaml").write_text("a: 1\n")
+    result = pytester.runpytest_subprocess(*PLUGIN, "-s")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        ["loaded runner runner.recipe runner.recipe.sniff runner.pytest_plugin"]
+    )
+    assert not (pytester.path / "build").exists()
