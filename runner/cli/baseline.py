@@ -202,18 +202,25 @@ def _last(recipe: Recipe) -> Record:
 
 
 def _expect_current(recipe: Recipe, record: Record) -> None:
-    """Raises UsageError where the results are not those of the recipe as it is now."""
-    changed = ""
-    if record.recipe_digest != recipe_digest(recipe):
-        changed = "recipe"
-    elif record.model_sha256 != model_digest(recipe.model.path):
-        changed = "model"
-    if changed:
+    """Raises UsageError where the results are not those of the whole recipe as it is now."""
+    if fault := _fault(recipe, record):
         message = (
-            f"the {changed} has changed since the results in {str(recipe.outputs.dir)!r}; run "
+            f"the results in {str(recipe.outputs.dir)!r} can't be accepted: {fault}; run "
             "`recipe apply` again, or accept with --run"
         )
         raise UsageError(message)
+
+
+def _fault(recipe: Recipe, record: Record) -> str:
+    if record.recipe_digest != recipe_digest(recipe):
+        return "the recipe has changed since"
+    if record.model_sha256 != model_digest(recipe.model.path):
+        return "the model has changed since"
+    if recipe.metrics and not record.metrics:
+        return "nothing was evaluated"
+    if recipe.benchmark is not None and not (record.speeds or record.emulated):
+        return "speed was not measured"
+    return ""
 
 
 def _rows(outcome: Outcome) -> list[tuple[str, ...]]:

@@ -44,7 +44,7 @@ def test_results_are_accepted_beside_the_recipe(tiny: Path, call: Any) -> None:
 
 
 def test_the_same_run_is_the_same(tiny: Path, call: Any) -> None:
-    recipe, file = accepted(tiny, call)
+    recipe, file = accepted(tiny, call, reports="json, html")
     before = file.read_text()
     code, out, _ = call("apply", recipe, "--json")
     report = json.loads(out)["reports"][0]
@@ -53,6 +53,8 @@ def test_the_same_run_is_the_same(tiny: Path, call: Any) -> None:
     changes = {name: each["change"] for name, each in report["baseline"]["comparisons"].items()}
     assert changes["accuracy"] == changes["sqnr"] == changes["model_bytes"] == "same"
     assert changes["peak_memory_bytes"] == "unclear"
+    page = Path(report["artifacts"]["report_html"]).read_text()
+    assert "Against the baseline" in page
     assert file.read_text() == before  # only `accept` writes it
 
 
@@ -101,8 +103,27 @@ def test_results_of_another_recipe_are_not_accepted(tiny: Path, call: Any) -> No
     write_recipe(tiny, checks=DROP, parameters="preset: performance")
     code, _, err = call("baseline", "accept", recipe)
     assert code == 2
-    assert "the recipe has changed since the results in" in err
+    assert "can't be accepted: the recipe has changed since" in err
     assert file.read_text() == before
+
+
+def test_results_of_another_model_are_not_accepted(tiny: Path, call: Any) -> None:
+    recipe, _ = accepted(tiny, call)
+    model = tiny / "tiny.xml"
+    model.write_text(model.read_text() + "<!-- edited -->")
+    _, _, err = call("baseline", "accept", recipe)
+    assert "the model has changed since" in err
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [("--no-evaluate", "nothing was evaluated"), ("--no-benchmark", "speed was not measured")],
+)
+def test_results_of_a_part_are_not_accepted(tiny: Path, call: Any, option: str, words: str) -> None:
+    recipe = write_recipe(tiny, benchmark="benchmark: {seconds: 0.02, repeats: 1}\n")
+    call("apply", recipe, option)
+    code, _, err = call("baseline", "accept", recipe)
+    assert (code, words in err) == (2, True)
 
 
 def test_there_is_nothing_to_accept_without_a_run(tiny: Path, call: Any) -> None:
