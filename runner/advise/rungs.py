@@ -139,7 +139,12 @@ def accuracy_aware(at: Standing) -> Rung:
 
 def tuning(at: Standing) -> Rung:
     """The same, after parameters that the recipe leaves open were chosen by comparing models."""
-    return _searched(at, "tuning", at.change("tune_hyperparams", value=True))
+    name, change = "tuning", at.change("tune_hyperparams", value=True)
+    if at.given.get("tune_hyperparams") is True:
+        return Rung(name=name, skipped="the recipe tunes already")
+    if at.step.use == ACCURACY_AWARE:
+        return Rung(name=name, attempts={"": (change,)})
+    return _searched(at, name, change)
 
 
 def _searched(at: Standing, name: str, *more: Change) -> Rung:

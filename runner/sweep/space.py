@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from runner.document.edits import Action, Edit, parse_edit
+from runner.document.edits import Action, Edit, parse_edit, spell_path
 from runner.document.scalars import parse_scalar
 from runner.document.tree import Tree, plain_value
 from runner.errors import DocumentError, Location, Problem, RecipeError
@@ -96,7 +96,7 @@ def parse_axis(text: str) -> Axis:
         raise RecipeError(error.problems) from error
     if edit.action is not Action.SET or edit.value is None:
         raise _wrong(edit.path[0].location, "a sweep sets values; it can't add or remove")
-    name = ".".join(each.text for each in edit.path)
+    name = spell_path(each.text for each in edit.path)
     held = edit.value
     if isinstance(held.value, tuple):
         return Axis(name=name, edit=edit, choices=_distinct(held.value, held.location))

@@ -88,6 +88,7 @@ def test_a_limit_that_no_rung_keeps(
         ("use_fast_bias: false", {"full bias correction": "it is on already"}),
         ("model_type: transformer", {"model type": "it is transformer already"}),
         ("range_estimator: {preset: mse}", {"range estimator": "the recipe has one already"}),
+        ("tune_hyperparams: true, preset: mixed", {"tuning": "the recipe tunes already"}),
         ("stat_subset_size: 32", {"more samples": "all 32 calibration samples are used already"}),
     ],
 )

@@ -94,6 +94,11 @@ def test_points_of_a_small_sweep_are_all_of_them() -> None:
     assert sample_points(axes, 5) == ((0, 1), (1, 1), (0, 3))
 
 
+def test_names_are_spelled_as_edits_take_them() -> None:
+    axis = parse_axis('a."b.c".d=1,2')
+    assert axis.name == 'a."b.c".d'
+
+
 def test_edits_set_the_values() -> None:
     axes = [parse_axis("a=x,y"), parse_axis("b.c=1..9")]
     first, second = edits_at(axes, (1, 7))
