@@ -7,14 +7,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from quant.diagnosis.pair import Nodes, Pair, by_name, join
+from quant.diagnosis.sketch import sketch
 from quant.emulation import unrounded
 from quant.entry import OperationResult, Result
 from quant.fold import unfolded
 from quant.plan import Status
 from quant.runtime import ov
 
-Tensors = Mapping[str, ov.Output]
-"""The first output of each quantized operation, by name."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Results of one operation before the bias, or sums of them: FP32's, those where its weights
+    alone are quantized, and those where its activations are as well."""
+
+    fp32: ov.Output
+    weights: ov.Output
+    both: ov.Output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,30 +30,36 @@ class Alone:
     """What the quantized operations make of the FP32 model's tensors.
 
     Attributes:
-        biased: their results, bias included.
-        plain: their results as they compute them.
-        weights: the same where weights alone are quantized, activations are not.
+        own: FP32's results and theirs, or sums of both, bias included.
+        parts: of those with quantized weights and activations, how both add to their noise.
     """
 
-    biased: Tensors
-    plain: Tensors
-    weights: Tensors
+    own: Mapping[str, tuple[ov.Output, ov.Output]]
+    parts: Mapping[str, Parts]
 
 
 def alone(pair: Pair, result: Result) -> Alone:
-    """All three, from copies of the quantized model whose operations read FP32's tensors."""
-    names = [each.plan.name for each in result.operations if each.plan.status is Status.QUANTIZED]
+    """Both, from copies of the quantized model whose operations read FP32's tensors."""
+    layers = [each for each in result.operations if each.plan.status is Status.QUANTIZED]
     whole, weights = _copy(pair, result), _copy(pair, result)
     _unround(weights, result)
-    biased = {name: pair.biased(name, whole)[1] for name in names}
+    own = {each.plan.name: pair.biased(each.plan.name, whole) for each in layers}
     for copy in (whole, weights):
         for before, after in list(_computed(pair, copy, result)):
             after.replace(before)
-    return Alone(
-        biased=biased,
-        plain={name: whole[name].output(0) for name in names},
-        weights={name: weights[name].output(0) for name in names},
-    )
+    parts: dict[str, Parts] = {}
+    for name in (each.plan.name for each in layers if has_both(each)):
+        found = sketch(pair.fp32[name], weights[name], whole[name], own[name])
+        if found is None:
+            parts[name] = Parts(
+                fp32=pair.fp32[name].output(0),
+                weights=weights[name].output(0),
+                both=whole[name].output(0),
+            )
+        else:
+            parts[name] = Parts(fp32=found.fp32, weights=found.weights, both=found.both)
+            own[name] = found.own
+    return Alone(own=own, parts=parts)
 
 
 def has_both(operation: OperationResult) -> bool:

@@ -44,11 +44,11 @@ def own_noise(pair: Pair, result: Result) -> Iterator[Probe]:
         before, _ = pair.biased(name, pair.quantized)
         if each.plan.type in _ROUNDED_WHERE_READ or not before.get_element_type().is_real():
             continue
-        yield difference(Key(Measure.OWN, name), before, made.biased[name])
+        yield difference(Key(Measure.OWN, name), *made.own[name])
         if has_both(each):
-            plain, weights = pair.fp32[name].output(0), made.weights[name]
-            yield difference(Key(Measure.WEIGHTS, name), plain, weights)
-            yield difference(Key(Measure.ACTIVATIONS, name), weights, made.plain[name])
+            parts = made.parts[name]
+            yield difference(Key(Measure.WEIGHTS, name), parts.fp32, parts.weights)
+            yield difference(Key(Measure.ACTIVATIONS, name), parts.weights, parts.both)
 
 
 def joined_noise(pair: Pair, result: Result) -> Iterator[Probe]:

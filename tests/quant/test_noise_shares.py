@@ -10,6 +10,7 @@ import pytest
 
 import quant
 import runner
+from quant.diagnosis import sketch
 from quant.diagnosis.diagnose import LayerDiagnosis
 from quant.fold import unfolded
 from quant.runtime import ov
@@ -124,3 +125,21 @@ def test_shares_are_of_one_whole(name: str) -> None:
     found = [each.noise_share or 0 for each in layers(quantized(name)).values()]
     assert min(found) >= 0
     assert sum(found) == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("make", ["conv", "linear"])
+def test_sums_of_many_outputs_tell_the_parts(
+    cpu: Target, make: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The estimate for layers with many outputs agrees with all of their outputs."""
+    rng = np.random.default_rng(0)
+    if make == "conv":
+        x = models.parameter("x", 1, 8, 8, 8)
+        model = models.finish([models.conv(rng, x, (64, 8, 3, 3), "layer")], [x])
+    else:
+        x = models.parameter("x", 1, 16)
+        model = models.finish([models.linear(rng, x, (64, 16), "layer")], [x])
+    result = run(model, cpu, **WIDE)
+    estimate = layers(result)["layer"].weights_share
+    monkeypatch.setattr(sketch, "SUMS", 64)
+    assert estimate == pytest.approx(layers(result)["layer"].weights_share, abs=0.1)
