@@ -26,6 +26,7 @@ from quant.runtime import ov
 RESULTS = ROOT / "build" / "bench"
 FLOOR = "import openvino"
 DIGITS = ROOT / "recipes" / "digits_cnn.yaml"
+PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", "."]
 RESNET = """\
 recipe: 1
 name: resnet_50
@@ -44,6 +45,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     folder = RESULTS / "commands"
     commands = _commands(_resnet(folder))
+    (folder / "test_one.py").write_text("def test_one(): pass\n", encoding="utf-8")
     found: dict[str, list[float]] = {name: [] for name in commands}
     for i in range(rounds + 1):
         for name, words in commands.items():
@@ -80,6 +82,8 @@ def _commands(resnet: Path) -> dict[str, list[str]]:
             *[*recipe, "apply", "--no-benchmark", "--no-cache"],
             str(DIGITS),
         ],
+        "pytest test_one.py": [*PYTEST, "test_one.py"],
+        "pytest -p no:recipe test_one.py": [*PYTEST, "-p", "no:recipe", "test_one.py"],
     }
 
 

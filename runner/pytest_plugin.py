@@ -176,7 +176,7 @@ class Recorder:
         seen = getattr(node, "workeroutput", {}).get("recipe")
         if seen is not None:
             self.codes |= set(seen["codes"])
-            self.selection = seen["selection"]
+            self.selection, self.selected = seen["selection"], tuple(seen["selected"])
 
     def pytest_keyboard_interrupt(self) -> None:
         """Notes that not all has run."""
@@ -203,7 +203,11 @@ class Recorder:
             self.selection, self.selected = ours.selection, ours.selected
         if self._worker is not None:
             output: dict[str, Any] = self._config.workeroutput  # type: ignore[attr-defined]
-            output["recipe"] = {"codes": sorted(self.codes), "selection": self.selection}
+            output["recipe"] = {
+                "codes": sorted(self.codes),
+                "selection": self.selection,
+                "selected": list(self.selected),
+            }
         elif self._has_run() and not self._config.option.collectonly:
             from runner.harness.results import keep
 

@@ -38,6 +38,12 @@ class Changes:
             message = f"state:modified needs git, and {str(path.parent)!r} is in no repository"
             raise UsageError(message)
 
+    def expect_revision(self, folder: Path) -> None:
+        """Raises UsageError where the folder is in a repository without this revision."""
+        top = self._repository(folder.resolve())
+        if top is not None:
+            self._commit(top)
+
     def _is_changed(self, path: Path) -> bool:
         top = self._repository(path)
         if top is None:
@@ -54,13 +60,16 @@ class Changes:
             self._top[folder] = Path(done.stdout.strip()).resolve() if not done.returncode else None
         return self._top[folder]
 
-    def _changed_in(self, top: Path) -> frozenset[Path]:
+    def _commit(self, top: Path) -> str:
         commit = f"{self.revision}^{{commit}}"
         verified = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", commit)
         if verified.returncode:
             message = f"git knows no revision {self.revision!r} in {str(top)!r}"
             raise UsageError(message)
-        revision = verified.stdout.strip()
+        return verified.stdout.strip()
+
+    def _changed_in(self, top: Path) -> frozenset[Path]:
+        revision = self._commit(top)
         differ = _git(top, "diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", revision)
         new = _git(top, "ls-files", "--others", "--exclude-standard", "-z")
         names = (differ.stdout + new.stdout).split("\0")

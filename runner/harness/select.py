@@ -60,6 +60,11 @@ def is_selected(selection: Selection, facts: Facts) -> bool:
     return any(all(_holds(each, facts) for each in criteria) for criteria in selection)
 
 
+def selects_changes(selection: Selection) -> bool:
+    """Whether it asks for what has changed."""
+    return any(each.method == STATE for criteria in selection for each in criteria)
+
+
 def _criterion(word: str) -> Criterion:
     method, sign, pattern = word.partition(":")
     if not sign or not pattern or method not in METHODS:

@@ -17,7 +17,7 @@ from runner.harness.changed import Changes
 from runner.harness.history import Last, load_history
 from runner.harness.once import once
 from runner.harness.outcome import Outcome, run_apart
-from runner.harness.select import parse_selection
+from runner.harness.select import parse_selection, selects_changes
 from runner.harness.settings import HEAD, Settings, reader
 from runner.harness.shard import parse_shard
 from runner.header import Header, TargetHeader
@@ -114,6 +114,9 @@ def make_session(config: pytest.Config, scratch: Path) -> Session:
     """
     try:
         settings = _settings(config)
+        changes = Changes(revision=settings.since)
+        if selects_changes(settings.select):
+            changes.expect_revision(settings.here)
     except RunnerError as error:
         raise pytest.UsageError(str(error)) from error
     return Session(
@@ -121,7 +124,7 @@ def make_session(config: pytest.Config, scratch: Path) -> Session:
         index=open_index(cache_folder(), settings.read, settings.apply),
         scratch=scratch,
         history=load_history(settings.results),
-        changes=Changes(revision=settings.since),
+        changes=changes,
     )
 
 

@@ -65,6 +65,8 @@ def test_a_link_is_followed(repository: Path) -> None:
 def test_no_such_revision(repository: Path, revision: str) -> None:
     with pytest.raises(UsageError, match="git knows no revision"):
         Changes(revision=revision).touch([repository / "one"])
+    with pytest.raises(UsageError, match="git knows no revision"):
+        Changes(revision=revision).expect_revision(repository / "data")
     assert not (repository / "x").exists()
 
 
@@ -73,6 +75,7 @@ def test_no_repository(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is in no repository"):
         changes.expect_repository(tmp_path / "one")
     assert not changes.touch([tmp_path / "one"])
+    changes.expect_revision(tmp_path)
 
 
 def test_no_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
