@@ -1,0 +1,58 @@
+"""Accuracy control on the zoo: a limit that full quantization misses, and a net that NNCF crashes
+on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.zoo.test_recipes import RECIPES, apply_file
+
+pytestmark = [
+    pytest.mark.zoo,
+    pytest.mark.skipif("RECIPE_ROOT_ZOO" not in os.environ, reason="RECIPE_ROOT_ZOO is not set"),
+]
+
+
+def controlled(name: str, parameters: str, folder: Path, *changes: tuple[str, str]) -> Path:
+    """A copy of a zoo recipe under accuracy control; `changes` are made to its text."""
+    text = (RECIPES / f"{name}.yaml").read_text(encoding="utf-8")
+    for old, new in (
+        ("use: DefaultQuantization", "use: AccuracyAwareQuantization"),
+        ('preset: "${preset}"', f'preset: "${{preset}}", {parameters}'),
+        *changes,
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    path = folder / f"{name}.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_attention_without_model_type_keeps_the_limit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first 600 sentences, on which the fully quantized model loses 7 points."""
+    validation = (
+        "max_length: 64}\nsteps:",
+        "max_length: 64, samples: 600}\nsteps:",
+    )
+    recipe = controlled(
+        "minilm", "maximal_drop: 0.01", tmp_path, (", model_type: transformer", ""), validation
+    )
+    _, report = apply_file(recipe, "performance", tmp_path, capsys)
+    assert report["control"]["reached"]
+    assert report["metrics"]["accuracy"]["drop"] <= 0.01
+    assert len(report["quantization"]["reverted"]) <= 6
+    assert len(report["control"]["trials"]) <= 20
+
+
+def test_a_recurrent_net_keeps_the_limit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = controlled("fsdd_lstm", "maximal_drop: 0.01", tmp_path)
+    code, report = apply_file(recipe, "performance", tmp_path, capsys)
+    assert (code, report["control"]["reached"]) == (0, True)
+    assert report["quantization"]["quantized"] >= 3
