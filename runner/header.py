@@ -27,10 +27,14 @@ class CheckHeader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetHeader:
-    """A target of a recipe, the folder that its results go to, and what is checked."""
+    """A target of a recipe, the folder that its results go to, and what is checked.
+
+    `is_timed`: whether a run measures speed.
+    """
 
     name: str
     results: Path
+    is_timed: bool
     checks: tuple[CheckHeader, ...]
 
 
@@ -81,6 +85,7 @@ def _target(recipe: Recipe) -> TargetHeader:
     return TargetHeader(
         name=recipe.target.name,
         results=recipe.outputs.dir,
+        is_timed=recipe.benchmark is not None,
         checks=tuple(
             CheckHeader(id=name, path=where.path.absolute(), line=where.line)
             for name, where in checks

@@ -146,7 +146,7 @@ def _header(plain: Entry) -> Header:
 
 def _target(plain: Mapping[str, Any]) -> TargetHeader:
     checks = tuple(CheckHeader(**{**each, "path": _path(each["path"])}) for each in plain["checks"])
-    return TargetHeader(name=plain["name"], results=_path(plain["results"]), checks=checks)
+    return TargetHeader(**{**plain, "results": _path(plain["results"]), "checks": checks})
 
 
 _path = cache(Path)

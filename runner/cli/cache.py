@@ -14,6 +14,7 @@ from runner.cli.emit import emit_json
 from runner.cli.exits import DONE, FAILED
 from runner.cli.options import Output, output_options, read_output
 from runner.errors import UsageError
+from runner.index import NAME as HEADERS
 from runner.report.numbers import size
 
 UNITS = {"": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
@@ -56,7 +57,9 @@ def info(**options: Any) -> int:
     callback=lambda *given: _bytes(given[2]),
     help="Remove what was not used for longest until so much is left, such as 500MB.",
 )
-@click.option("--all", "everything", is_flag=True, help="Remove all entries.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Remove all entries, and headers of recipes."
+)
 @output_options
 def prune(
     *, older_than: float | None, max_size: int | None, everything: bool, **options: Any
@@ -66,6 +69,8 @@ def prune(
         message = "nothing says what to remove; give --older-than DAYS, --max-size SIZE or --all"
         raise UsageError(message)
     output, cache = read_output(options), Cache(path=cache_folder())
+    if everything:
+        (cache.path / HEADERS).unlink(missing_ok=True)
     removed = cache.prune(older_than_days=older_than, max_bytes=0 if everything else max_size)
     return _show("removed", removed, DONE, output)
 

@@ -15,13 +15,15 @@ from runner.cache.folder import cache_folder
 from runner.errors import Problem, RecipeError, RunnerError
 from runner.harness.changed import Changes
 from runner.harness.history import Last, load_history
-from runner.harness.once import once
+from runner.harness.once import machine, once
 from runner.harness.outcome import Outcome, run_apart
 from runner.harness.select import parse_selection, selects_changes
 from runner.harness.settings import HEAD, Settings, reader
 from runner.harness.shard import parse_shard
 from runner.header import Header, TargetHeader
 from runner.index import Index, open_index
+
+NO_BENCHMARK = "--no-benchmark"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,15 +70,19 @@ class Session:
         """What came of the recipe on the target; it is run once in a session."""
         run = f"{header.path}::{target.name}"
         key = hashlib.blake2b(run.encode(), digest_size=8).hexdigest()
-        log = self.settings.results / "logs" / f"{header.name}.{target.name}.{key}.log"
-        arguments = ["--target", target.name, *self.settings.apply]
-        return once(
-            self.scratch,
-            key,
-            lambda: run_apart(
-                self.shown(header.path), arguments, log, timeout_s=self.settings.timeout_s
-            ),
-        )
+        return once(self.scratch, key, lambda: self._run(header, target, key))
+
+    def _run(self, header: Header, target: TargetHeader, key: str) -> Outcome:
+        """Runs the recipe; one that measures speed, while nothing else of the session runs."""
+        settings = self.settings
+        is_timed = target.is_timed and NO_BENCHMARK not in settings.apply
+        with machine(self.scratch, is_alone=is_timed):
+            return run_apart(
+                self.shown(header.path),
+                ["--target", target.name, *settings.apply],
+                settings.results / "logs" / f"{header.name}.{target.name}.{key}.log",
+                timeout_s=settings.timeout_s,
+            )
 
     def is_modified(self, header: Header) -> bool:
         """Whether a file that the recipe is read from, works on or is compared with has changed.

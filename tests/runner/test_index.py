@@ -48,6 +48,7 @@ def test_header(tiny: Path) -> None:
         ("drop", recipe, 17),
         ("floor", recipe, 18),
     ]
+    assert not header.targets[1].is_timed
     assert header.targets[1].results == tiny / "out" / "npu"
     assert header.files == (recipe,)
     assert header.inputs == (tiny / "tiny.xml", tiny / "tiny.bin", tiny / "data.npz")

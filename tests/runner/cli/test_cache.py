@@ -239,8 +239,10 @@ def test_prune(known: Path, call: Any) -> None:
     code, out, _ = call("cache", "prune", "--older-than", "30", "--json")
     assert (code, json.loads(out)["removed"]) == (0, [str(old)])
     assert call("cache", "prune", "--max-size", "1GB")[:2] == (0, "0 removed, 0 B\n")
+    headers = Path(os.environ["RECIPE_CACHE"]) / "headers.json"
+    headers.touch()
     assert call("cache", "prune", "--all")[0] == 0
-    assert entries() == []
+    assert (entries(), headers.exists()) == ([], False)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.harness.once import once
+from runner.harness.once import machine, once
 from runner.harness.outcome import Outcome
 
 
@@ -33,3 +33,21 @@ def test_what_failed_is_tried_again(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         once(tmp_path, "a", lambda: Outcome(seconds=1 / 0, exit_code=0))
     assert once(tmp_path, "a", lambda: Outcome(seconds=1, exit_code=0)).seconds == 1
+
+
+def test_who_is_alone_waits_for_the_others_and_they_for_it(tmp_path: Path) -> None:
+    """Runs say when they begin and end; where one is alone, nothing is in between."""
+    told: list[str] = []
+
+    def use(name: str) -> None:
+        with machine(tmp_path, is_alone=name == "alone"):
+            told.append(name)
+            time.sleep(0.02)
+            told.append(name)
+
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(use, ["a", "b", "alone", "c", "d"]))
+    first = told.index("alone")
+    assert told[first + 1] == "alone"
+    assert sorted(told) == sorted(["a", "b", "alone", "c", "d"] * 2)
+    assert all(told[:first].count(name) in (0, 2) for name in "abcd")

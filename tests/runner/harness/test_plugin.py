@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from runner.harness import session
 from tests.runner.harness.builders import PLUGIN, answer, calls, check, failed, write_answers
 from tests.runner.tiny import DROP, IMPOSSIBLE, write_recipe
 
@@ -266,6 +268,23 @@ def test_wrong_options(run: Run, option: str, message: str) -> None:
 def test_options_of_apply_are_passed_on(run: Run, project: Path) -> None:
     run("-k", "a.yaml", "--recipe-apply=--no-benchmark --set=benchmark.seconds=1")
     assert " apply --target cpu --no-benchmark" in f" {(project / 'calls.txt').read_text()}"
+
+
+def test_who_measures_speed_is_alone(
+    run: Run, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+
+    @contextmanager
+    def machine(folder: Path, *, is_alone: bool) -> Iterator[None]:
+        told.append(is_alone)
+        yield
+
+    monkeypatch.setattr(session, "machine", machine)
+    write_recipe(project / "recipes", "a.yaml", out="build/a", benchmark="benchmark: {}\n")
+    run().assert_outcomes(passed=3)
+    run("--recipe-apply=--no-benchmark").assert_outcomes(passed=3)
+    assert told == [True, False, False, False, False, False]
 
 
 def test_other_tests_in_the_same_session(run: Run, project: Path) -> None:
