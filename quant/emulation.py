@@ -11,7 +11,7 @@ levels is those of a whole FakeQuantize behind bounds.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,11 +26,23 @@ MOST_LEVELS = 256
 _WITHIN = "/within_levels"
 """What the names of the bounds of a narrowed grid end in."""
 
-Stretch = NDArray[Any] | float
-"""What a tensor's values are divided by on the way in."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """What becomes of a tensor's values on the way in: `(x - shift) / factor`, per channel."""
+
+    factor: NDArray[Any] | float = 1.0
+    shift: NDArray[Any] | float = 0.0
+
+    def undone(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The tensor's values that become the given ones."""
+        return np.asarray(values * self.factor + self.shift)
 
 
-def quantizing(source: ov.Output, levels: Levels, stretch: Stretch = 1) -> ov.Node:
+PLAIN = Stretch()
+
+
+def quantizing(source: ov.Output, levels: Levels, stretch: Stretch = PLAIN) -> ov.Node:
     """The operations that quantize a tensor, whatever the number of levels."""
     if levels.levels > MOST_LEVELS:
         return _spelled_out(source, levels, stretch)
@@ -39,12 +51,31 @@ def quantizing(source: ov.Output, levels: Levels, stretch: Stretch = 1) -> ov.No
     return fake_quantize(source, levels, stretch)
 
 
-def fake_quantize(source: ov.Output, levels: Levels, stretch: Stretch = 1) -> ov.Node:
+def fake_quantize(source: ov.Output, levels: Levels, stretch: Stretch = PLAIN) -> ov.Node:
     """FakeQuantize of a tensor."""
     kind = source.get_element_type().to_dtype()
     low, high = opset.constant(levels.low.astype(kind)), opset.constant(levels.high.astype(kind))
-    ends = [opset.constant((end * stretch).astype(kind)) for end in (levels.low, levels.high)]
+    ends = [opset.constant(stretch.undone(end).astype(kind)) for end in (levels.low, levels.high)]
     return opset.fake_quantize(source, *ends, low, high, levels.levels)
+
+
+def stretched(x: ov.Node, stretch: Stretch) -> ov.Node:
+    """What a quantizer rounds: the tensor as it is stretched on the way in, in f32."""
+    if np.any(stretch.shift):
+        x = opset.subtract(x, opset.constant(np.asarray(stretch.shift, np.float32)))
+    if np.any(np.asarray(stretch.factor) != 1):
+        x = opset.divide(x, opset.constant(np.asarray(stretch.factor, np.float32)))
+    return x
+
+
+def taken_off(node: ov.Node) -> NDArray[Any] | None:
+    """What a quantizer's shift takes off its results, `[C]`; None where it has none."""
+    if node.get_type_name() != "FakeQuantize":
+        return None
+    input_low, input_high, low, high = (_value(node, port) for port in range(1, 5))
+    factor = (input_high - input_low) / (high - low)
+    shift = np.asarray(input_low / factor - low)
+    return shift.reshape(-1) if (np.abs(shift) > 1e-3 * (high - low)).any() else None
 
 
 def bounded(node: ov.Node) -> tuple[ov.Output, ov.Output, ov.Output] | None:
@@ -66,8 +97,8 @@ def bounded(node: ov.Node) -> tuple[ov.Output, ov.Output, ov.Output] | None:
 
 
 def unrounded(node: ov.Node) -> ov.Output | None:
-    """What a quantizer made here would compute without rounding and bounds: its tensor over the
-    stretch; None where it has become integers."""
+    """What a quantizer made here would compute without rounding, bounds and shift: its tensor over
+    the factor; None where it has become integers."""
     kind, ends = node.output(0).get_element_type(), []
     while node.get_type_name() not in ("FakeQuantize", "Divide"):
         if node.get_type_name() == "Constant":
@@ -92,7 +123,9 @@ def _value(node: ov.Node, port: int) -> NDArray[Any]:
 def _within(source: ov.Output, levels: Levels, stretch: Stretch) -> ov.Output:
     """The tensor between the lowest and the highest level."""
     kind = source.get_element_type().to_dtype()
-    low, high = (opset.constant((end * stretch).astype(kind)) for end in (levels.low, levels.high))
+    low, high = (
+        opset.constant(stretch.undone(end).astype(kind)) for end in (levels.low, levels.high)
+    )
     node = opset.maximum(opset.minimum(source, high), low)
     node.set_friendly_name(f"{node.get_friendly_name()}{_WITHIN}")
     return node.output(0)
@@ -119,11 +152,12 @@ def _whole(levels: Levels) -> Levels:
 
 
 def _spelled_out(source: ov.Output, levels: Levels, stretch: Stretch) -> ov.Node:
-    """Clamp(Round(x / (scale * stretch) + zero point)) - zero point, times scale, in f32."""
+    """Clamp(Round(stretched x / scale + zero point)) - zero point, times scale, in f32."""
     zero = levels.zero_point.astype(np.float32)
     kind = source.get_element_type()
     x = source if kind == ov.Type.f32 else opset.convert(source, np.float32)
-    x = opset.divide(x, opset.constant((levels.scale * stretch).astype(np.float32)))
+    x = stretched(x, stretch)
+    x = opset.divide(x, opset.constant(levels.scale.astype(np.float32)))
     x = opset.add(x, opset.constant(zero)) if zero.any() else x
     x = opset.clamp(opset.round(x, "half_to_even"), levels.first, levels.first + levels.levels - 1)
     x = opset.subtract(x, opset.constant(zero)) if zero.any() else x

@@ -188,13 +188,18 @@ class BiasPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmoothGroup:
-    """MatMuls that read one tensor through one quantizer, and the tensor's channels."""
+    """Layers that read one tensor through one quantizer, and the tensor's channels.
+
+    `scheme`: how the tensor is quantized. `is_shifted`: whether its channels may be shifted, too.
+    """
 
     quantizer: str
     tensor: TensorRef
     operations: tuple[str, ...]
     channel_axis: int
     channels: int
+    scheme: Scheme
+    is_shifted: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

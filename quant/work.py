@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
-from numpy.typing import NDArray
-
+from quant.emulation import Stretch
 from quant.fake_quantize import Levels
 from quant.runtime import ov
 from quant.saturation import Saturation
@@ -20,7 +18,7 @@ class Work:
         model: the clone.
         nodes: its operations by name, and those that steps insert.
         levels: per quantizer, its levels.
-        scales: per quantizer, what its channels are divided by on the way in.
+        stretches: per quantizer, what becomes of its channels on the way in.
         bias_shifts: per corrected operation, the largest shift of its bias, in units of its output.
         outcomes: per policy of the plan, what was decided.
         notes: per operation, why a step left it alone.
@@ -33,7 +31,7 @@ class Work:
     model: ov.Model
     nodes: dict[str, ov.Node] = field(init=False)
     levels: dict[str, Levels] = field(default_factory=dict)
-    scales: dict[str, NDArray[Any]] = field(default_factory=dict)
+    stretches: dict[str, Stretch] = field(default_factory=dict)
     bias_shifts: dict[str, float] = field(default_factory=dict)
     outcomes: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)

@@ -5,14 +5,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from quant.diagnosis.pair import Nodes, Pair, by_name, join
 from quant.diagnosis.sketch import sketch
-from quant.emulation import unrounded
+from quant.emulation import taken_off, unrounded
 from quant.entry import OperationResult, Result
 from quant.fold import unfolded
+from quant.placement.tables import LINEAR
 from quant.plan import Status
-from quant.runtime import ov
+from quant.runtime import opset, ov
+from quant.steps.bias import output_axis
+from quant.steps.fast_bias import shift_of
+
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +58,13 @@ def alone(pair: Pair, result: Result) -> Alone:
             after.replace(before)
     parts: dict[str, Parts] = {}
     for name in (each.plan.name for each in layers if has_both(each)):
-        found = sketch(pair.fp32[name], weights[name], whole[name], own[name])
+        lost = _lost(whole[name])
+        found = sketch(pair.fp32[name], weights[name], whole[name], own[name], lost)
         if found is None:
             parts[name] = Parts(
                 fp32=pair.fp32[name].output(0),
                 weights=weights[name].output(0),
-                both=whole[name].output(0),
+                both=_plain(whole[name], lost),
             )
         else:
             parts[name] = Parts(fp32=found.fp32, weights=found.weights, both=found.both)
@@ -65,6 +75,25 @@ def alone(pair: Pair, result: Result) -> Alone:
 def has_both(operation: OperationResult) -> bool:
     """Whether both an operation's weights and its activations are quantized."""
     return operation.plan.weights is not None and bool(operation.ranges)
+
+
+def _lost(node: ov.Node) -> Array | None:
+    """What a shift of a layer's input takes off its results, `[C]`: its bias makes up for it."""
+    sources = [value.get_node() for value in node.input_values()[:2]]
+    means = taken_off(sources[0]) if node.get_type_name() in LINEAR else None
+    weights = unfolded(sources[1]) if means is not None else None
+    if means is None or weights is None:
+        return None
+    return shift_of(node, weights.data, means).astype(np.float32)
+
+
+def _plain(node: ov.Node, lost: Array | None) -> ov.Output:
+    """A layer's result before the bias, with what was lost."""
+    if lost is None:
+        return node.output(0)
+    rank, axis = node.output(0).get_partial_shape().rank.get_length(), output_axis(node)
+    shape = [-1 if place == axis else 1 for place in range(rank)]
+    return opset.add(node, opset.constant(lost.reshape(shape))).output(0)
 
 
 def _copy(pair: Pair, result: Result) -> Nodes:

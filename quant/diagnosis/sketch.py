@@ -41,7 +41,7 @@ class Sketch:
 
 
 def sketch(
-    fp32: Any, weights: Any, both: Any, biased: tuple[ov.Output, ov.Output]
+    fp32: Any, weights: Any, both: Any, biased: tuple[ov.Output, ov.Output], lost: Array | None
 ) -> Sketch | None:
     """The sums of a layer, computed in f32; None where they would be no cheaper.
 
@@ -50,6 +50,7 @@ def sketch(
         weights: with quantized weights that are one constant, on the same activations.
         both: on quantized activations.
         biased: the results of the first and the last with their biases.
+        lost: what `both` computes too little before its bias, `[C]`.
     """
     if not all(_is_fit(node) for node in (fp32, weights)):
         return None
@@ -64,6 +65,8 @@ def sketch(
     last = _layer(weights, _some(both.input_value(0), weights), signs)
     shift = _spread(signs @ (after - before), fp32)
     own = first.output(0), opset.add(last, opset.constant(shift)).output(0)
+    if lost is not None:
+        last = opset.add(last, opset.constant(_spread(signs @ lost, fp32)))
     return Sketch(fp32=first.output(0), weights=second.output(0), both=last.output(0), own=own)
 
 

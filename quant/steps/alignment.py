@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from quant.fake_quantize import activation_levels, weight_levels
 from quant.plan import AlignedPair
-from quant.scheme import Granularity, Mode
+from quant.scheme import Granularity, Mode, Scheme
 from quant.statistics.need import Need, Reduction, of_extremes
 
 Array = NDArray[Any]
@@ -50,6 +50,12 @@ class Channels:
             mean=(self.mean - shift) / factor,
             mean_square=(self.mean_square - 2 * shift * self.mean + shift**2) / factor**2,
         )
+
+    def step(self, scheme: Scheme) -> float:
+        """The distance of the levels of one range that holds every value of all channels."""
+        reach = max(self.high.max(), -self.low.min())
+        high = reach if scheme.mode is Mode.SYMMETRIC else self.high.max()
+        return float(activation_levels(scheme, self.low.min(), high).scale)
 
     def answer(self, need: Need) -> Array | None:
         """What a need comes to, but for single points; see `of_extremes`."""
@@ -119,13 +125,11 @@ def _noise(pair: AlignedPair, channels: Channels, weights: Array, found: Alignme
     The weights' error counts on what varies; its mean is taken back by bias correction.
     """
     after = channels.changed(found.shift, found.factor)
-    reach = max(after.high.max(), -after.low.min())
-    high = reach if pair.activations.mode is Mode.SYMMETRIC else after.high.max()
-    step = activation_levels(pair.activations, after.low.min(), high).scale
+    step = after.step(pair.activations)
     scaled = np.abs(weights) * found.factor[:, None]
     peak = scaled.max(axis=(1, 2))
     if pair.weights.granularity is Granularity.PERTENSOR:
         peak = np.full_like(peak, peak.max())
     steps = weight_levels(pair.weights, -peak, peak).scale
     power = np.maximum(after.mean_square - after.mean**2, 0).sum() * weights.shape[2]
-    return float(np.square(step).sum() * np.square(scaled).sum() + np.square(steps).sum() * power)
+    return float(step**2 * np.square(scaled).sum() + np.square(steps).sum() * power)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant import advice
-from quant.emulation import fake_quantize, quantizing
+from quant.emulation import PLAIN, fake_quantize, quantizing
 from quant.fake_quantize import Levels, activation_levels, halved, weight_levels
 from quant.graph import Graph, Port
 from quant.isa import saturates
@@ -287,7 +287,7 @@ def _insert(work: Work, quantizer: ActivationQuantizer | WeightQuantizer, levels
     ports = [work.nodes[port.op].input(port.port) for port in quantizer.consumers]
     source = ports[0].get_source_output()
     make = fake_quantize if isinstance(quantizer, WeightQuantizer) else quantizing
-    node = make(source, levels, work.scales.get(quantizer.name, 1))
+    node = make(source, levels, work.stretches.get(quantizer.name, PLAIN))
     node.set_friendly_name(quantizer.name)
     for port in ports:
         port.replace_source_output(node.output(0))

@@ -37,7 +37,7 @@ def pairs(graph: Graph, quantization: MinMaxPlan) -> Iterator[AlignedPair]:
             consumer=consumer.name,
             tensor=activation.tensor,
             channels=_channels(graph, consumer),
-            is_shifted=not _is_padded(consumer),
+            is_shifted=not is_padded(consumer),
             is_scaled=by_row,
             activations=activation.scheme,
             weights=weights[consumer.name].scheme,
@@ -107,7 +107,7 @@ def _has_rows(graph: Graph, op: Op) -> bool:
     return weights is not None and len(weights) == 2 and op.ranks[0] == 3
 
 
-def _is_padded(op: Op) -> bool:
+def is_padded(op: Op) -> bool:
     """Whether a convolution reads zeros around its input, which a shift would have to move too."""
     found = attributes(op)
     is_explicit = str(found["auto_pad"]).lower() in ("explicit", "notset", "valid")

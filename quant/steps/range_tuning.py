@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quant.emulation import PLAIN, stretched
 from quant.inference import Inference
 from quant.plan import ActivationQuantizer, Subset
 from quant.runtime import opset, ov
@@ -74,8 +75,7 @@ def _scoring(
     for each in quantizers:
         source = nodes.get(_source(work, each), nodes[each.tensor.op])  # with alignment's bias
         x = opset.convert(source.output(each.tensor.port), "f32")
-        if each.name in work.scales:
-            x = opset.divide(x, opset.constant(work.scales[each.name].astype(np.float32)))
+        x = stretched(x, work.stretches.get(each.name, PLAIN))
         axes = np.arange(x.get_output_partial_shape(0).rank.get_length(), dtype=np.int64)
         levels = work.levels[each.name]
         for ratio in RATIOS:
@@ -92,11 +92,13 @@ def _scoring(
 
 
 def _resize(work: Work, name: str, ratio: float) -> None:
-    """Multiplies all ends of a quantizer's range."""
+    """Multiplies all ends of a quantizer's range; those of its input about what is taken off."""
     node, levels = work.nodes[name], work.levels[name]
+    shift = work.stretches.get(name, PLAIN).shift
     for port in range(1, 5):
         end = node.input_value(port).get_node().data
-        changed = opset.constant((end * ratio).astype(end.dtype))
+        about = shift if port < 3 else 0.0
+        changed = opset.constant(((end - about) * ratio + about).astype(end.dtype))
         node.input(port).replace_source_output(changed.output(0))
     factor = np.float32(ratio)
     work.levels[name] = dataclasses.replace(

@@ -1,29 +1,35 @@
 """SmoothQuant: moves the spread between channels from activations into the weights that read them.
 
-Where MatMuls read one tensor, channel c of it is divided by s[c] and row c of their weights
+Where layers read one tensor, channel c of it is divided by s[c] and column c of their weights
 multiplied by it, with s = a^alpha / w^(1 - alpha) of the largest magnitudes a of the channel and
-w of its weights.
-Source: Xiao et al. 2023, "SmoothQuant", equation 4. Alpha is chosen per group from the
-statistics: the one with the least expected noise at the MatMuls' outputs, or none where no alpha
-lowers it.
+w of its weights. Where nothing is padded, the middle m[c] of the channel is taken off first, and
+goes into the layers' biases: a symmetric range has no levels then that one-sided channels, such as
+a Swish's or a Gelu's, never use.
+Source: Xiao et al. 2023, "SmoothQuant", equation 4; Wei et al. 2023, "Outlier Suppression+",
+equation 3 for the shift. Both are chosen per group from the statistics: those with the least
+expected noise at the layers' outputs, or none where none lowers it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quant.emulation import Stretch
 from quant.graph import Graph, Op, Port, attributes
 from quant.parameters import Aggregator, Overrides, SmoothParameters
 from quant.placement.estimators import estimators
 from quant.placement.tables import behind_matmuls
 from quant.plan import ActivationQuantizer, MinMaxPlan, SmoothGroup, SmoothPlan, Subset, TensorRef
-from quant.runtime import opset
-from quant.statistics.need import Need, Reduction, Statistics, by_tensor, of_extremes
+from quant.runtime import opset, ov
+from quant.statistics.need import Need, Reduction, Statistics, by_tensor
+from quant.steps.alignment import NONE, Alignment, Channels
+from quant.steps.bias import add_to_bias, output_axis
+from quant.steps.pairs import is_padded
 from quant.work import Work
 
 Array = NDArray[Any]
@@ -72,7 +78,7 @@ def plan(graph: Graph, parameters: SmoothParameters, quantization: MinMaxPlan) -
     """The groups of MatMuls and of convolutions, each on one tensor, that are quantized later."""
     behind = behind_matmuls(graph)
     groups = [
-        _group(graph, quantizer.name, quantizer.operations)
+        _group(graph, quantizer)
         for quantizer in quantization.activations
         if quantizer.is_smoothed or _reads_directly(graph, quantizer, behind)
     ]
@@ -109,27 +115,32 @@ def _reads_directly(graph: Graph, quantizer: ActivationQuantizer, behind: frozen
     )
 
 
-def _group(graph: Graph, quantizer: str, operations: tuple[str, ...]) -> SmoothGroup:
-    first = graph.by_name[operations[0]]
+def _group(graph: Graph, quantizer: ActivationQuantizer) -> SmoothGroup:
+    ops = [graph.by_name[name] for name in quantizer.operations]
+    first = ops[0]
     tensor = first.inputs[0]
-    rank = graph.op(tensor).ranks[tensor.port]
+    rank, shape = graph.op(tensor).ranks[tensor.port], graph.shape(tensor)
     weights = graph.shape(first.inputs[1])
     assert rank is not None
     assert weights is not None
     is_matmul = first.type == "MatMul"
     channels = weights[0 if is_matmul and not attributes(first)["transpose_b"] else 1]
     assert channels is not None  # constants have static shapes
+    axis = rank - 1 if is_matmul else 1
     return SmoothGroup(
-        quantizer=quantizer,
+        quantizer=quantizer.name,
         tensor=TensorRef(graph.op(tensor).name, tensor.port),
-        operations=operations,
-        channel_axis=rank - 1 if is_matmul else 1,
+        operations=quantizer.operations,
+        channel_axis=axis,
         channels=channels,
+        scheme=quantizer.scheme,
+        is_shifted=(axis == 1 or (shape is not None and None not in shape))
+        and not any(op.type == "Convolution" and is_padded(op) for op in ops),
     )
 
 
 def needs(plan: SmoothPlan) -> Iterable[Need]:
-    """The extremes and the mean square of every channel of the groups' tensors."""
+    """The extremes, the mean and the mean square of every channel of the groups' tensors."""
     for group in plan.groups:
         yield from (_need(plan, group, reduction) for reduction in _AGGREGATORS)
 
@@ -137,6 +148,7 @@ def needs(plan: SmoothPlan) -> Iterable[Need]:
 _AGGREGATORS = {
     Reduction.MIN: Aggregator.MIN,
     Reduction.MAX: Aggregator.MAX,
+    Reduction.MEAN: Aggregator.MEAN,
     Reduction.MEAN_SQUARE: Aggregator.MEAN,
 }
 
@@ -157,43 +169,55 @@ def apply(work: Work, plan: SmoothPlan, statistics: Statistics) -> Statistics:
     replaced, asked = dict(statistics.replaced), by_tensor(statistics)
     for group in plan.groups:
         reader = group.operations[0]
-        low, high, energy = (
+        low, high, mean, square = (
             statistics.of(_need(plan, group, each), reader) for each in _AGGREGATORS
         )
+        channels = Channels(low=low, high=high, mean=mean, mean_square=square)
         weights = [_rows(work, name) for name in group.operations]
-        alpha, scale = best_scale(np.maximum(-low, high), energy, weights, plan.alphas)
-        work.outcomes[f"smooth {group.quantizer}"] = "none" if alpha is None else f"alpha {alpha}"
-        if alpha is not None:
-            _absorb(work, group, scale)
-            needs = asked[group.tensor]
-            replaced |= _smoothed(group, needs, statistics, (low / scale, high / scale), scale)
+        found = best_smoothing(group, channels, weights, plan.alphas)
+        work.outcomes[f"smooth {group.quantizer}"] = found.name
+        if found.name != NONE:
+            _absorb(work, group, found, weights)
+            replaced |= _smoothed(group, asked[group.tensor], statistics, channels, found)
     return Statistics(
         values=statistics.values, sample_count=statistics.sample_count, replaced=replaced
     )
 
 
-def best_scale(
-    peak: Array, energy: Array, weights: list[Array], alphas: tuple[float, ...]
-) -> tuple[float | None, Array]:
-    """The alpha with the least expected noise and its scales `[C]`; None and ones where none helps.
+def best_smoothing(
+    group: SmoothGroup, channels: Channels, weights: list[Array], alphas: tuple[float, ...]
+) -> Alignment:
+    """The shift and factors with the least expected noise; none where nothing lowers it.
 
     Args:
-        peak: largest magnitude of each channel, `[C]`.
-        energy: mean square of each channel, `[C]`.
+        channels: of the group's tensor.
         weights: `[C_out, C, taps]` of every operation that reads the channels.
     """
-    peak = np.maximum(peak, _SMALLEST)
     rows = [_Weights.of(each) for each in weights]
     largest = np.maximum(np.max([w.largest.max(axis=0) for w in rows], axis=0), _SMALLEST)
-    found: tuple[float | None, Array] = (None, np.ones_like(peak))
-    least = _noise(peak, energy, rows, found[1], limit=np.inf)
-    for alpha in alphas:
-        scale = peak**alpha / largest ** (1 - alpha)
-        scale = np.maximum(scale, np.quantile(scale, _LOW_QUANTILE))
-        noise = _noise(peak, energy, rows, scale, limit=least)
+    found, *others = _candidates(group, channels, largest, alphas)
+    least = _noise(group, channels, rows, found, limit=np.inf)
+    for each in others:
+        noise = _noise(group, channels, rows, each, limit=least)
         if noise < least:
-            least, found = noise, (alpha, scale)
+            least, found = noise, each
     return found
+
+
+def _candidates(
+    group: SmoothGroup, channels: Channels, largest: Array, alphas: tuple[float, ...]
+) -> Iterator[Alignment]:
+    """Nothing at all, then each shift with each factor."""
+    nothing, ones = np.zeros(group.channels), np.ones(group.channels)
+    middle = (channels.low + channels.high) / 2
+    for name, shift in (("", nothing), ("shift", middle))[: 1 + group.is_shifted]:
+        yield Alignment(name=name or NONE, shift=shift, factor=ones)
+        peak = np.maximum(np.maximum(channels.high - shift, shift - channels.low), _SMALLEST)
+        for alpha in alphas:
+            factor = peak**alpha / largest ** (1 - alpha)
+            factor = np.maximum(factor, np.quantile(factor, _LOW_QUANTILE))
+            full = f"{name}, alpha {alpha}" if name else f"alpha {alpha}"
+            yield Alignment(name=full, shift=shift, factor=factor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,21 +246,23 @@ _AT_ONCE = 1 << 17
 
 
 def _noise(
-    peak: Array, energy: Array, weights: list[_Weights], scale: Array, limit: float
+    group: SmoothGroup, channels: Channels, weights: list[_Weights], found: Alignment, limit: float
 ) -> float:
     """Expected squared error at the outputs, each rounding being uniform: a step's square over 12.
 
-    Activations: one step for the tensor, over 8 bits. Weights: one step per output channel.
+    Activations: one step for the tensor. Weights: one step per output channel, over 8 bits; their
+    error counts on what varies, its mean is taken back by bias correction.
 
     Args:
         limit: no more is computed once the error is seen to be above it.
     """
-    step = float((peak / scale).max()) / 127
-    power = float((energy / scale**2).sum())
-    factors = scale.astype(np.float32)
-    total = sum(step**2 * float(scale**2 @ each.energy) / 12 for each in weights)
+    after = channels.changed(found.shift, found.factor)
+    step = after.step(group.scheme)
+    power = float(np.maximum(after.mean_square - after.mean**2, 0).sum())
+    factors = found.factor.astype(np.float32)
+    total = sum(step**2 * float(found.factor**2 @ each.energy) / 12 for each in weights)
     for each in weights:
-        count = max(_AT_ONCE // len(scale), 1)
+        count = max(_AT_ONCE // len(factors), 1)
         for start in range(0, len(each.largest), count):
             if total > limit:
                 return total
@@ -254,35 +280,43 @@ def _rows(work: Work, name: str) -> Array:
     return weights.reshape(*weights.shape[:2], -1)
 
 
-def _absorb(work: Work, group: SmoothGroup, scale: Array) -> None:
-    """Divides the channels on the way in, and multiplies the weights that read them.
+def _absorb(work: Work, group: SmoothGroup, found: Alignment, weights: list[Array]) -> None:
+    """Stretches the channels on the way in, and has the layers that read them make up for it.
 
-    The division is the quantizer's: its input range is per channel, its output range is not. It is
-    an operation of its own only for tensors of dynamic shape with channels on another axis than 1,
-    which OpenVINO's CPU plugin (2026.4.1) refuses to quantize so.
+    The quantizer stretches them: its input range is per channel, its output range is not. A
+    division is an operation of its own only for tensors of dynamic shape with channels on another
+    axis than 1, which OpenVINO's CPU plugin (2026.4.1) refuses to quantize so.
     """
     shape = work.nodes[group.tensor.op].output(group.tensor.port).get_partial_shape()
-    rank = shape.rank.get_length()
-    spread = scale.reshape([-1 if axis == group.channel_axis else 1 for axis in range(rank)])
+    spread = [-1 if axis == group.channel_axis else 1 for axis in range(shape.rank.get_length())]
+    factor, shift = found.factor.reshape(spread), found.shift.reshape(spread)
     if shape.is_static or group.channel_axis == 1:
-        work.scales[group.quantizer] = spread
+        work.stretches[group.quantizer] = Stretch(factor=factor, shift=shift)
     else:
-        _divide(work, group, spread)
-    for name in group.operations:
+        _divide(work, group, factor)
+    for name, rows in zip(group.operations, weights, strict=True):
         node = work.nodes[name]
-        constant = node.input_value(1).get_node()
-        axis = 1 if node.get_type_name() != "MatMul" or node.get_attributes()["transpose_b"] else 0
-        factor = scale.reshape([-1 if i == axis else 1 for i in range(constant.data.ndim)])
-        changed = opset.constant(constant.data * factor.astype(constant.data.dtype))
-        changed.set_friendly_name(constant.get_friendly_name())
-        node.input(1).replace_source_output(changed.output(0))
-        work.nodes[constant.get_friendly_name()] = changed
+        if found.shift.any():
+            add_to_bias(node, output_axis(node), rows.astype(np.float64).sum(axis=2) @ found.shift)
+        _multiply(work, node, found.factor)
 
 
-def _divide(work: Work, group: SmoothGroup, spread: Array) -> None:
+def _multiply(work: Work, node: ov.Node, factor: Array) -> None:
+    """Multiplies a layer's weights by input channel."""
+    constant = node.input_value(1).get_node()
+    axis = 1 if node.get_type_name() != "MatMul" or node.get_attributes()["transpose_b"] else 0
+    shape = [-1 if i == axis else 1 for i in range(constant.data.ndim)]
+    scaled = constant.data * factor.reshape(shape).astype(constant.data.dtype)
+    changed = opset.constant(scaled)
+    changed.set_friendly_name(constant.get_friendly_name())
+    node.input(1).replace_source_output(changed.output(0))
+    work.nodes[constant.get_friendly_name()] = changed
+
+
+def _divide(work: Work, group: SmoothGroup, factor: Array) -> None:
     source = work.nodes[group.operations[0]].input_value(0)
     kind = source.get_element_type().to_dtype()
-    divided = opset.multiply(source, opset.constant((1 / spread).astype(kind)))
+    divided = opset.multiply(source, opset.constant((1 / factor).astype(kind)))
     divided.set_friendly_name(f"{group.quantizer}/smooth")
     for name in group.operations:
         work.nodes[name].input(0).replace_source_output(divided.output(0))
@@ -292,22 +326,20 @@ def _smoothed(
     group: SmoothGroup,
     needs: Iterable[Need],
     statistics: Statistics,
-    extremes: tuple[Array, Array],
-    scale: Array,
+    channels: Channels,
+    smoothing: Alignment,
 ) -> dict[tuple[str, Need], Array]:
     """What later steps asked of the tensor, as it is after smoothing, for the group's operations.
 
     Ranges become the extremes over the subset.
     """
+    after = channels.changed(smoothing.shift, smoothing.factor)
     found: dict[tuple[str, Need], Array] = {}
     for need in needs:
         if need.channel_axis not in (None, group.channel_axis):
             continue  # of other readers, which take another axis for the channels
-        new = of_extremes(need, *extremes)
-        if new is None and need.channel_axis is not None:
-            power = 2 if need.reduction is Reduction.MEAN_SQUARE else 1
-            new = statistics.of(need, group.operations[0]) / scale**power
-        if new is None:
-            continue  # a mean of all channels, which none of the group's operations asks for
+        new = after.answer(need)
+        if new is None:  # single points
+            new = (statistics.of(need, group.operations[0]) - smoothing.shift) / smoothing.factor
         found |= {(name, need): new for name in group.operations}
     return found

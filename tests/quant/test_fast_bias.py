@@ -239,7 +239,7 @@ def test_an_exact_layer_has_no_shift(cpu: Target) -> None:
 
 @pytest.mark.parametrize("preset", ["performance", "mixed"])
 def test_what_rounding_moves_on_average_is_taken_back(preset: str, cpu: Target) -> None:
-    """Of a Swish most values lie near zero, and become zero where a few large ones set the range."""
+    """Most values of a Swish become zero where a few large ones set the range."""
     rng, x = np.random.default_rng(0), models.parameter("x", 1, 4, 8, 8)
     weights = models.constant(rng.uniform(0.5, 1, (4, 4, 3, 3)).astype(np.float32), "w")
     layer = opset.convolution(opset.swish(x), weights, ONE, *SAME, ONE)

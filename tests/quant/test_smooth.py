@@ -11,14 +11,17 @@ import pytest
 from numpy.typing import NDArray
 
 import quant
+from quant.emulation import Stretch
 from quant.entry import collect, resolve
 from quant.load import load_model
 from quant.parameters import JOINT, Aggregator, Estimator
 from quant.plan import SmoothGroup, SmoothPlan, TensorRef
 from quant.runtime import opset, ov
+from quant.scheme import Scheme
 from quant.statistics.collect import collect_needs
 from quant.statistics.need import Need, Reduction, Statistics
 from quant.steps import smooth
+from quant.steps.alignment import Alignment, Channels
 from quant.target import Target
 from quant.work import Work
 from tests import models
@@ -34,7 +37,7 @@ def smoothed(
 ) -> tuple[Work, SmoothPlan, Statistics]:
     """The model after SmoothQuant alone, and the statistics as later steps see them.
 
-    What the quantizer will divide channels by stands as a Multiply in front of the readers.
+    What the quantizer will do to channels stands as operations in front of the readers.
     """
     parameters = {
         "model_type": "transformer",
@@ -48,15 +51,17 @@ def smoothed(
     assert isinstance(part, SmoothPlan)
     after = smooth.apply(work, part, statistics)
     for group in part.groups:
-        if group.quantizer in work.scales:
-            _divide(work, group, work.scales[group.quantizer])
+        if group.quantizer in work.stretches:
+            _stretch(work, group, work.stretches[group.quantizer])
     return work, part, after
 
 
-def _divide(work: Work, group: SmoothGroup, scale: Array) -> None:
+def _stretch(work: Work, group: SmoothGroup, stretch: Stretch) -> None:
     source = work.nodes[group.tensor.op].output(group.tensor.port)
-    factor = opset.constant((1 / scale).astype(np.float32))
-    node = models.named(opset.multiply(source, factor), f"{group.quantizer}/smooth")
+    shift = opset.constant(np.asarray(-stretch.shift, np.float32))
+    factor = opset.constant((1 / stretch.factor).astype(np.float32))
+    node = opset.multiply(opset.add(source, shift), factor)
+    models.named(node, f"{group.quantizer}/smooth")
     for name in group.operations:
         work.nodes[name].input(0).replace_source_output(node.output(0))
 
@@ -65,7 +70,7 @@ def _divide(work: Work, group: SmoothGroup, scale: Array) -> None:
 def test_smoothing_keeps_the_outputs(build: Callable[[], ov.Model], cpu: Target) -> None:
     model = build()
     work, _, _ = smoothed(model, cpu)
-    assert work.scales
+    assert work.stretches
     sample = models.samples(model, 1)[0]
     found, expected = models.evaluate(work.model, sample)[0], models.evaluate(model, sample)[0]
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
@@ -73,8 +78,8 @@ def test_smoothing_keeps_the_outputs(build: Callable[[], ov.Model], cpu: Target)
 
 def test_uneven_channels_are_smoothed(cpu: Target) -> None:
     work, _, _ = smoothed(models.encoder_sdpa(), cpu)
-    assert work.outcomes["smooth q/fq_input_0"].startswith("alpha 0.")
-    scale = work.scales["q/fq_input_0"]
+    assert "alpha 0." in work.outcomes["smooth q/fq_input_0"]
+    scale = np.asarray(work.stretches["q/fq_input_0"].factor)
     assert scale.shape == (1, 1, 16)
     assert scale.argmax() == 0
 
@@ -91,10 +96,53 @@ def test_the_quantizer_divides_the_channels(cpu: Target) -> None:
 def test_even_channels_are_left_alone() -> None:
     rng = np.random.default_rng(0)
     weights = rng.uniform(0.9, 1, (8, 6)) * rng.choice([-1, 1], (8, 6))
-    alpha, scale = smooth.best_scale(
-        np.ones(6), np.full(6, 0.3), [weights[..., None]], smooth.ALPHAS
+    found = smoothing(np.ones(6), weights)
+    assert (found.name, found.factor.tolist()) == ("none", [1.0] * 6)
+
+
+def smoothing(peak: Array, weights: Array, *, low: Array | None = None) -> Alignment:
+    """The choice for channels that reach from `low`, else from minus the peak, to the peak."""
+    low = -peak if low is None else low
+    mean, spread = (low + peak) / 2, np.square(peak - low) / 36
+    channels = Channels(low=low, high=peak, mean=mean, mean_square=spread + mean**2)
+    group = SmoothGroup(
+        quantizer="q",
+        tensor=TensorRef("x"),
+        operations=("layer",),
+        channel_axis=1,
+        channels=len(peak),
+        scheme=Scheme(),
+        is_shifted=True,
     )
-    assert (alpha, scale.tolist()) == (None, [1.0] * 6)
+    return smooth.best_smoothing(group, channels, [weights[..., None]], smooth.ALPHAS)
+
+
+def test_one_sided_channels_are_shifted_to_their_middle() -> None:
+    """As behind a Swish; what is never below zero has levels for itself without a shift."""
+    weights = np.random.default_rng(0).standard_normal((8, 4))
+    found = smoothing(np.array([9.0, 8, 9, 8]), weights, low=np.full(4, -0.28))
+    assert found.name.startswith("shift")
+    np.testing.assert_allclose(found.shift, [4.36, 3.86, 4.36, 3.86])
+    assert not smoothing(np.full(4, 9.0), weights, low=np.zeros(4)).name.startswith("shift")
+
+
+@pytest.mark.parametrize("pad", [0, 1])
+def test_padded_channels_are_not_shifted(pad: int, cpu: Target) -> None:
+    """Padding is zero before the quantizer, and would have to be shifted too."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 4, 8, 8)
+    weights = models.constant(rng.standard_normal((8, 4, 3, 3)).astype(np.float32), "w")
+    layer = opset.convolution(opset.swish(x), weights, [1, 1], [pad] * 2, [pad] * 2, [1, 1])
+    model = models.finish([models.named(layer, "conv")], [x])
+    given = [4 * each[0] for each in models.samples(model, 16)]
+    (group,) = plan_of(quant.load_model(model), [], cpu).groups
+    assert group.is_shifted == (pad == 0)
+    result = quant.quantize(model, given, target=cpu)
+    (chosen,) = (text for key, text in result.outcomes.items() if key.startswith("smooth"))
+    assert chosen.startswith("shift") == (pad == 0)
+    before, after = (models.evaluate_all(each, given) for each in (model, result.model))
+    assert sqnr_db(np.stack([a[0] for a in before]), np.stack([a[0] for a in after])) > 35
+    assert quant.diagnose(result, given).layers[0].own_sqnr_db > 35
+    assert 0.2 < (quant.diagnose(result, given).layers[0].weights_share or 0) < 0.99
 
 
 def test_no_scale_is_recorded_as_none(cpu: Target) -> None:
@@ -105,23 +153,23 @@ def test_no_scale_is_recorded_as_none(cpu: Target) -> None:
     work, _, statistics = smoothed(models.finish([node], [x]), cpu, given=even)
     assert work.outcomes == {"smooth linear/fq_input_0": "none"}
     assert statistics.replaced == {}
-    assert work.scales == {}
+    assert work.stretches == {}
 
 
 def test_one_large_channel_is_divided_by_more_than_the_others() -> None:
     rng = np.random.default_rng(0)
     peak, weights = np.array([50.0, 1, 1, 1]), rng.standard_normal((8, 4))
-    alpha, scale = smooth.best_scale(peak, peak**2 / 9, [weights[..., None]], smooth.ALPHAS)
-    assert alpha is not None
-    assert (scale[0] > 3 * scale[1:]).all()
+    found = smoothing(peak, weights)
+    assert found.name.startswith("alpha")
+    assert (found.factor[0] > 3 * found.factor[1:]).all()
 
 
 @pytest.mark.parametrize("dead", [np.array([0.0, 1, 1, 1]), np.zeros(4)], ids=["one", "all"])
 def test_dead_channels_have_finite_scales(dead: Array) -> None:
     weights = np.random.default_rng(0).standard_normal((8, 4))
-    _, scale = smooth.best_scale(dead, dead**2, [weights[..., None]], smooth.ALPHAS)
-    assert np.isfinite(scale).all()
-    assert (scale > 0).all()
+    found = smoothing(dead, weights)
+    assert np.isfinite(found.factor).all()
+    assert (found.factor > 0).all()
 
 
 def test_a_given_alpha_is_the_only_candidate(cpu: Target) -> None:
@@ -135,7 +183,7 @@ def test_a_given_alpha_is_the_only_candidate(cpu: Target) -> None:
         quant.collect(plan, models.samples(model)),
     )
     chosen = {text for key, text in result.outcomes.items() if key.startswith("smooth")}
-    assert chosen <= {"alpha 0.5", "none"}
+    assert chosen <= {"alpha 0.5", "shift, alpha 0.5", "shift", "none"}
 
 
 @pytest.mark.parametrize("preset", ["performance", "mixed"])
@@ -169,7 +217,7 @@ def test_every_estimator_goes_with_smoothing(kind: Estimator, cpu: Target) -> No
         activations={"range_estimator": given},
     )
     x = models.samples(model, 1, seed=1)[0]
-    assert any(text.startswith("alpha") for text in result.outcomes.values())
+    assert any("alpha" in text for text in result.outcomes.values())
     assert sqnr_db(models.evaluate(model, x)[0], models.evaluate(result.model, x)[0]) > 20
 
 
