@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,17 @@ def load_target(name_or_path: str | Path) -> Target:
         DescriptorError: the file can't be read, or is wrong.
         UsageError: no descriptor of that name ships.
     """
-    checked = check(_read(_path_of(name_or_path)), DESCRIPTOR)
+    path = _path_of(name_or_path)
+    return _load_shipped(path) if path.parent == FOLDER else _load(path)
+
+
+@cache
+def _load_shipped(path: Path) -> Target:
+    return _load(path)
+
+
+def _load(path: Path) -> Target:
+    checked = check(_read(path), DESCRIPTOR)
     problems = [*checked.problems, *_scheme_problems(checked), *_operation_problems(checked)]
     if problems:
         raise DescriptorError(problems)

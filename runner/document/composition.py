@@ -23,7 +23,7 @@ from runner.document.check import check
 from runner.document.document import Document
 from runner.document.edits import Edit, parse_entries
 from runner.document.names import listed, suggest
-from runner.document.read import read_document
+from runner.document.read import read_document, read_shared
 from runner.document.tree import Tree, document_of, merged, tree_of
 from runner.errors import DocumentError, Location, Problem, UsageError
 
@@ -108,7 +108,7 @@ def compose_document(path: Path, kind: Kind, *, profile: str | None = None) -> C
         UsageError: there is no such profile.
     """
     reading = _Reading(kind=kind)
-    tree = _composed(reading, path)
+    tree = _composed(reading, path, read_document(path))
     profiles, tree = _taken(tree, "profiles")
     if profile is not None:
         tree = _edited(tree, parse_entries(_profile(profiles, profile)))
@@ -124,9 +124,8 @@ def edited_document(composed: Composed, edits: Sequence[Edit] = ()) -> Document:
     return document_of(composed.path, _edited(composed.tree, edits))
 
 
-def _composed(reading: _Reading, path: Path) -> Tree:
-    """The file with its bases and its own edits; profiles are still in it."""
-    document = read_document(path)
+def _composed(reading: _Reading, path: Path, document: Document) -> Tree:
+    """The document of a file with its bases and its own edits; profiles are still in it."""
     reading.kind.expect(document)
     reading.files.append(path)
     reading.values += len(document.locations)
@@ -173,7 +172,7 @@ def _base(reading: _Reading, reference: Tree) -> Tree:
     _expect_bounds(reading, key, place)
     if key not in reading.found:
         try:
-            reading.found[key] = _composed(reading, path)
+            reading.found[key] = _composed(reading, path, read_shared(path))
         except DocumentError as error:
             raise DocumentError(_from_base(error.problems, place)) from error
         if reading.values > MOST_VALUES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from runner.document.build import build
@@ -19,6 +20,14 @@ def read_document(path: Path) -> Document:
         DocumentError: the file can't be read, is not valid YAML, or holds what is not allowed.
     """
     return read_source(load_source(path))
+
+
+def read_shared(path: Path) -> Document:
+    """As `read_document`, for files that many others use: the same text is parsed once.
+
+    Nobody may change what it returns.
+    """
+    return _parsed(load_source(path))
 
 
 def read_source(source: Source) -> Document:
@@ -43,3 +52,8 @@ def read_source(source: Source) -> Document:
         locations=built.locations,
         key_locations=built.key_locations,
     )
+
+
+@lru_cache(maxsize=256)
+def _parsed(source: Source) -> Document:
+    return read_source(source)

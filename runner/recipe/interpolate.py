@@ -29,12 +29,15 @@ ENVIRONMENT = "env:"
 class Interpolated:
     """A document's value with references resolved, the names used, and what went wrong.
 
+    `moved`: the places of values that are one variable which another file, or the command line,
+    has written: there, and not where the reference stands.
     `missing`: places of variables that are allowed, but not set in the environment.
     `unresolved`: the places whose values are not known; complaining about those values is idle.
     """
 
     value: dict[str, Any]
     used: set[str] = field(default_factory=set)
+    moved: dict[KeyPath, Location] = field(default_factory=dict)
     missing: dict[str, Location] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     unresolved: set[Location] = field(default_factory=set)
@@ -84,6 +87,9 @@ def _resolve(scope: _Scope, value: Any, path: KeyPath) -> Any:
 def _resolve_text(scope: _Scope, text: str, path: KeyPath) -> Any:
     whole = REFERENCE.fullmatch(text)
     if whole and whole[3] and not whole[1]:
+        variable = scope.document.locations.get(("vars", whole[2]))
+        if variable is not None and variable.path != locate(scope.document, path).path:
+            scope.result.moved[path] = variable
         return _lookup(scope, whole, path)
     return REFERENCE.sub(lambda match: _as_text(scope, match, path), text)
 

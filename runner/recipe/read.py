@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,7 @@ def _resolve(
     `is_edited`: a profile or edits may have taken the use of a variable away.
     """
     interpolated = interpolate(document, target)
+    document = replace(document, locations={**document.locations, **interpolated.moved})
     is_abstract = document.value.get("abstract") is True
     checked = check(document, RECIPE, value=interpolated.value, is_fragment=is_abstract)
     paths = resolve_paths(checked, roots)

@@ -211,3 +211,27 @@ def test_edits_may_take_the_use_of_a_variable_away(tmp_path: Path) -> None:
     text = SMALL.replace("data.npz}", "data.npz, samples: '${n}'}") + "vars: {n: 3}\n"
     edits = [parse_edit("datasets.calibration.samples=5")]
     assert read(write(tmp_path, text), edits=edits)[0].datasets["calibration"].samples == 5
+
+
+BASE_WITH_VARIABLES = (
+    SMALL.replace("path: files/data.npz", "path: '${file}', samples: '${n}'")
+    + "vars: {n: 3, file: files/data.npz}\n"
+)
+
+
+def test_errors_point_at_the_variable_that_another_file_has_set(tmp_path: Path) -> None:
+    path = write_child(tmp_path, "vars: {n: many}\n")
+    write(tmp_path, BASE_WITH_VARIABLES)
+    with pytest.raises(RecipeError, match=r"child\.yaml:4:11: 'samples' is 'many'"):
+        read(path)
+    with pytest.raises(RecipeError, match=r"command line:1:9: 'samples' is 'few'"):
+        read(path, variables={"n": "few"})
+
+
+def test_a_path_in_a_variable_is_relative_to_the_file_of_the_variable(tmp_path: Path) -> None:
+    path = write_child(tmp_path, "vars: {file: mine.npz}\n")
+    write(tmp_path, BASE_WITH_VARIABLES)
+    (tmp_path / "team" / "mine.npz").touch()
+    (recipe,) = read(path)
+    assert recipe.datasets["calibration"].options["path"] == tmp_path / "team" / "mine.npz"
+    assert recipe.document["datasets"]["calibration"]["path"] == "mine.npz"
