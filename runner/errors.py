@@ -25,6 +25,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+LONGEST, BEFORE, CUT = 160, 60, "..."
+"""Characters of a source line that are shown, those before the place, and a sign for others."""
+MOST_PROBLEMS = 100
+"""Problems of one document that are looked for and shown."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Location:
@@ -52,16 +57,23 @@ class Problem:
         """`path:line:column: message`, the source line, and a caret under the span."""
         number = str(self.location.line)
         margin = " " * len(number)
-        lead = "".join(
-            "\t" if c == "\t" else " " for c in self.location.source[: self.location.column - 1]
-        )
         lines = [f"{self.location}: {self.message}"]
         if self.location.source:
-            lines.append(f" {number} | {self.location.source}")
-            lines.append(f" {margin} | {lead}{'^' * max(1, self.location.length)}")
+            lines += [f" {number} | {self._shown[0]}", f" {margin} | {self._shown[1]}"]
         if self.hint:
             lines.append(f" {margin} = {self.hint}")
         return "\n".join(lines)
+
+    @property
+    def _shown(self) -> tuple[str, str]:
+        """The source line, a stretch of it where it is long, and carets to stand below it."""
+        source, start = self.location.source, self.location.column - 1
+        cut = max(0, start - BEFORE) if len(source) > LONGEST else 0
+        shown = source[cut : cut + LONGEST]
+        lead = "".join("\t" if c == "\t" else " " for c in shown[: start - cut])
+        carets = "^" * max(1, min(self.location.length, len(shown) - len(lead)))
+        left, right = CUT * (cut > 0), CUT * (cut + LONGEST < len(source))
+        return f"{left}{shown}{right}", f"{' ' * len(left)}{lead}{carets}"
 
 
 class RunnerError(Exception):
@@ -77,12 +89,13 @@ class UsageError(RunnerError):
 
 
 class DocumentError(RunnerError):
-    """A document can't be used; `problems` holds all that is wrong in it, sorted by position."""
+    """A document can't be used; `problems` holds what is wrong in it, sorted by position."""
 
     exit_code = 2
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(set(problems), key=lambda p: (p.location, p.message)))
+        found = sorted(set(problems), key=lambda p: (p.location, p.message))
+        self.problems = tuple(found[:MOST_PROBLEMS])
         super().__init__(self.problems)
 
     def __str__(self) -> str:

@@ -18,11 +18,10 @@ from runner.document.names import shown
 from runner.document.scalars import parse_scalar
 from runner.document.source import Source, span
 from runner.document.syntax import DEEPEST
-from runner.errors import Location, Problem
+from runner.errors import MOST_PROBLEMS, Location, Problem
 
 MOST_VALUES = 20_000
 MOST_ALIASES = 200
-MOST_PROBLEMS = 100
 
 TAGGED = re.compile(r"(?:&\S+\s+)?(![^\s,\]}]*)")
 ANCHOR = re.compile(r"&[^\s,\[\]{}]+\s*")

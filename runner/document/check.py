@@ -11,7 +11,7 @@ from cerberus import TypeDefinition, Validator, errors  # type: ignore[import-un
 from runner.document.document import Document, KeyPath, locate, locate_key, value_at
 from runner.document.messages import missing_key, unknown_key, wrong_key, wrong_value
 from runner.document.schema import PYTHON_TYPES, Fitted, Rules, fit, meta
-from runner.errors import Problem
+from runner.errors import MOST_PROBLEMS, Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,13 @@ class _StrictValidator(Validator):  # type: ignore[misc]
         name: TypeDefinition(name, types, () if name == "boolean" else (bool,))
         for name, types in PYTHON_TYPES.items()
     }
+
+    def _error(self, *args: Any) -> None:
+        """Adds errors without sorting all of them each time, as cerberus does for its trees."""
+        if len(args) == 1:
+            self._errors.extend(args[0])
+        else:
+            super()._error(*args)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +80,9 @@ def check(
     return Checked(
         document=document,
         value=_without(value, (), {_removed(fitted, fault) for fault in faults}),
-        problems=tuple(_problem(document, fitted, fault, value) for fault in faults),
+        problems=tuple(
+            _problem(document, fitted, fault, value) for fault in faults[:MOST_PROBLEMS]
+        ),
         rules=fitted.rules,
     )
 

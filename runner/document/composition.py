@@ -23,7 +23,8 @@ from runner.document.check import check
 from runner.document.document import Document
 from runner.document.edits import Edit, parse_entries
 from runner.document.names import listed, suggest
-from runner.document.read import read_document, read_shared
+from runner.document.read import read_shared, read_source
+from runner.document.source import LARGEST_BYTES, load_source
 from runner.document.tree import Tree, document_of, merged, tree_of
 from runner.errors import DocumentError, Location, Problem, UsageError
 
@@ -96,6 +97,7 @@ class _Reading:
     files: list[Path] = field(default_factory=list)
     open: list[Path] = field(default_factory=list)
     found: dict[Path, Tree] = field(default_factory=dict)
+    characters: int = 0
     values: int = 0
     bases: int = 0
 
@@ -108,7 +110,7 @@ def compose_document(path: Path, kind: Kind, *, profile: str | None = None) -> C
         UsageError: there is no such profile.
     """
     reading = _Reading(kind=kind)
-    tree = _composed(reading, path, read_document(path))
+    tree = _composed(reading, path, read_source(load_source(path)))
     profiles, tree = _taken(tree, "profiles")
     if profile is not None:
         tree = _edited(tree, parse_entries(_profile(profiles, profile)))
@@ -172,15 +174,25 @@ def _base(reading: _Reading, reference: Tree) -> Tree:
     _expect_bounds(reading, key, place)
     if key not in reading.found:
         try:
-            reading.found[key] = _composed(reading, path, read_shared(path))
+            reading.found[key] = _composed(reading, path, _read_base(reading, path, place))
         except DocumentError as error:
             raise DocumentError(_from_base(error.problems, place)) from error
-        if reading.values > MOST_VALUES:
-            raise _wrong(place, f"more than {MOST_VALUES} values, those of all bases together")
     tree = reading.found[key]
     assert isinstance(tree.value, dict)
     own = reading.kind.own
     return replace(tree, value={k: each for k, each in tree.value.items() if k not in own})
+
+
+def _read_base(reading: _Reading, path: Path, place: Location) -> Document:
+    """The document of a base, if all bases together are not larger than one document may be."""
+    source = load_source(path)
+    reading.characters += len(source.text)
+    if reading.characters > LARGEST_BYTES:
+        raise _wrong(place, f"more than {LARGEST_BYTES} characters in all bases together")
+    document = read_shared(source)
+    if reading.values + len(document.locations) > MOST_VALUES:
+        raise _wrong(place, f"more than {MOST_VALUES} values, those of all bases together")
+    return document
 
 
 def _expect_bounds(reading: _Reading, key: Path, place: Location) -> None:

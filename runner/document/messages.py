@@ -127,4 +127,6 @@ def _lengths(rules: Rules) -> list[str]:
     low, high = rules.get("minlength"), rules.get("maxlength")
     if low is not None and low == high:
         return [f"of length {low}"]
+    if low is not None and high is not None:
+        return [f"of {low} to {high} items"]
     return ["that is not empty"] if low or rules.get("empty") is False else []

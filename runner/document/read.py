@@ -22,14 +22,6 @@ def read_document(path: Path) -> Document:
     return read_source(load_source(path))
 
 
-def read_shared(path: Path) -> Document:
-    """As `read_document`, for files that many others use: the same text is parsed once.
-
-    Nobody may change what it returns.
-    """
-    return _parsed(load_source(path))
-
-
 def read_source(source: Source) -> Document:
     """The document in a text, whose top level is a mapping.
 
@@ -55,5 +47,9 @@ def read_source(source: Source) -> Document:
 
 
 @lru_cache(maxsize=256)
-def _parsed(source: Source) -> Document:
+def read_shared(source: Source) -> Document:
+    """As `read_source`, for texts that many others use: one is parsed once.
+
+    Nobody may change what it returns.
+    """
     return read_source(source)

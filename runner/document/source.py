@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from runner.errors import DocumentError, Location, Problem
@@ -14,10 +15,14 @@ LARGEST_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """The text of a file, lines ending in a line feed; `starts` are the offsets of the lines."""
+    """The text of a file, lines ending in a line feed.
+
+    `lines` are its lines without that, shared by all places in them; `starts` are their offsets.
+    """
 
     path: Path
     text: str
+    lines: tuple[str, ...]
     starts: tuple[int, ...]
 
 
@@ -38,17 +43,17 @@ def load_source(path: Path) -> Source:
 def source_of(path: Path, text: str) -> Source:
     """The source that holds `text`; line ends of other systems become line feeds."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    starts = [0, *(i + 1 for i, c in enumerate(text) if c == "\n")]
-    return Source(path=path, text=text, starts=tuple(starts))
+    lines = tuple(text.split("\n"))
+    starts = tuple(accumulate((len(line) + 1 for line in lines[:-1]), initial=0))
+    return Source(path=path, text=text, lines=lines, starts=starts)
 
 
 def span(source: Source, start: int, end: int) -> Location:
     """The place of the characters from `start` until before `end`, cut at the end of the line."""
     start = min(start, len(source.text))
     line = bisect_right(source.starts, start)
-    begin = source.starts[line - 1]
-    content = source.text[begin:].partition("\n")[0]
-    column = start - begin
+    content = source.lines[line - 1]
+    column = start - source.starts[line - 1]
     length = max(1, min(end - start, len(content) - column))
     return Location(source.path, line, column + 1, length, content)
 

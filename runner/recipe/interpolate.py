@@ -17,7 +17,7 @@ from typing import Any
 from runner.document.document import Document, KeyPath, locate
 from runner.document.names import suggest
 from runner.document.scalars import parse_scalar
-from runner.errors import Location, Problem
+from runner.errors import MOST_PROBLEMS, Location, Problem
 
 REFERENCE = re.compile(r"\$(\$?)\{([^{}]*)(\}?)")
 FIXED = ("recipe", "name", "abstract", "vars", "env")
@@ -110,7 +110,7 @@ def _lookup(scope: _Scope, match: re.Match[str], path: KeyPath) -> Any:
         scope.result.used.add(name)
         if isinstance(scope.names[name], str | int | float):
             return scope.names[name]
-    else:
+    elif len(scope.result.problems) < MOST_PROBLEMS:
         _complain(scope, path, *_unknown(match, known))
     return _unresolved(scope, match, path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from runner.document.document import Document, KeyPath, locate_key
 from runner.document.edits import COMMAND_LINE, Edit
 from runner.document.scalars import Scalar
 from runner.errors import (
+    MOST_PROBLEMS,
     DocumentError,
     Location,
     MissingRoot,
@@ -27,7 +29,7 @@ from runner.recipe.paths import Paths, resolve_paths
 from runner.recipe.recipe import Recipe
 from runner.recipe.roots import root_variable
 from runner.recipe.rules import ALWAYS, WHOLE
-from runner.recipe.schemas.recipe import RECIPE
+from runner.recipe.schemas.recipe import MOST_TARGETS, RECIPE
 from runner.recipe.variables import variable_edits
 
 DEFAULT_TARGETS = ("cpu",)
@@ -98,7 +100,8 @@ def _resolve(
     checked = check(document, RECIPE, value=interpolated.value, is_fragment=is_abstract)
     paths = resolve_paths(checked, roots)
     rules = ALWAYS if is_abstract else (*ALWAYS, *WHOLE)
-    found = [*checked.problems, *paths.problems, *(p for rule in rules for p in rule(checked))]
+    ruled = (p for rule in rules for p in islice(rule(checked), MOST_PROBLEMS))
+    found = [*checked.problems, *paths.problems, *ruled]
     if not (is_abstract or is_edited):
         found += _unused(document, interpolated)
     known = [p for p in found if p.location not in interpolated.unresolved]
@@ -113,7 +116,7 @@ def _resolve(
 def _targets(document: Document) -> tuple[str, ...]:
     """The targets as far as they can be read; what is wrong with them shows up later."""
     written: Any = interpolate(document, "").value.get("targets")
-    if not isinstance(written, list):
+    if not isinstance(written, list) or len(written) > MOST_TARGETS:
         return DEFAULT_TARGETS
     return tuple(target for target in written if isinstance(target, str)) or DEFAULT_TARGETS
 

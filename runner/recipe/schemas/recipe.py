@@ -44,10 +44,14 @@ MODEL: Rules = {
     },
 }
 
+MOST_TARGETS = 32
+"""More targets than there are devices would only be a mistake."""
+
 TARGETS: Rules = {
     "type": "list",
     "schema": {**TEXT, "meta": {"expected": "the name of a target or the path of a descriptor"}},
     "minlength": 1,
+    "maxlength": MOST_TARGETS,
     "meta": {"hint": "for example: targets: [cpu]"},
 }
 
