@@ -24,7 +24,7 @@ def reference_of(then: Record, now: Record, name: str) -> Reference:
 def no_baseline(environment: str, others: tuple[str, ...]) -> str:
     """Why there is nothing to compare with, and what there is instead."""
     there = f"; there is one for {listed(others, 'and')}, which says nothing here" if others else ""
-    return f"no baseline was accepted for {environment!r}{there}: recipe baseline accept"
+    return f"no baseline was accepted for {environment!r} (recipe baseline accept){there}"
 
 
 def _reasons(then: Record, now: Record, name: str) -> Iterator[tuple[str, str]]:
