@@ -8,32 +8,30 @@ from quant.control.control import ControlResult
 from quant.diagnosis.diagnose import Diagnosis
 from quant.entry import Result
 from quant.plan import Status
-from runner.evaluate import Outcomes
+from runner.evaluate import Evaluation
 from runner.expect.quantity import Quantities, Quantity
 from runner.expect.subjects import MEASURED
 from runner.metric_value import quantity
 from runner.metrics.metric import Metric
-from runner.report.report import Performance, Repeat, Speed
+from runner.report.report import Performance, Repeat, Size, Speed
 
 
-def metric_quantities(
-    metrics: Mapping[str, Metric], outcomes: Mapping[str, Outcomes]
-) -> tuple[Quantities, Quantities]:
-    """The metrics of FP32 and of the quantized model."""
-    names = [name for name in metrics if name in outcomes]
+def both_quantities(
+    metrics: Mapping[str, Metric],
+    evaluation: Evaluation | None,
+    performance: Performance | None,
+    size: Size,
+) -> tuple[dict[str, Quantity], dict[str, Quantity]]:
+    """What is measured of both models: of FP32, and of the quantized model."""
+    outcomes = {} if evaluation is None else evaluation.outcomes
+    fp32 = {name: quantity(metrics[name], each.fp32) for name, each in outcomes.items()}
+    quantized = {name: quantity(metrics[name], each.quantized) for name, each in outcomes.items()}
+    if performance is not None:
+        fp32 |= _speeds(performance.fp32, (before for before, _ in performance.rounds))
+        quantized |= _speeds(performance.quantized, (after for _, after in performance.rounds))
     return (
-        {name: quantity(metrics[name], outcomes[name].fp32) for name in names},
-        {name: quantity(metrics[name], outcomes[name].quantized) for name in names},
-    )
-
-
-def speed_quantities(performance: Performance | None) -> tuple[Quantities, Quantities]:
-    """The speeds of FP32 and of the quantized model; none where they were not measured."""
-    if performance is None:
-        return {}, {}
-    return (
-        _speeds(performance.fp32, (before for before, _ in performance.rounds)),
-        _speeds(performance.quantized, (after for _, after in performance.rounds)),
+        {**fp32, **size_quantities(size.fp32_bytes)},
+        {**quantized, **size_quantities(size.quantized_bytes)},
     )
 
 

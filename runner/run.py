@@ -32,12 +32,10 @@ from runner.expect.quantity import Quantities, Reference
 from runner.expect.subjects import BASELINE, FP32
 from runner.foreign_errors import mapped_errors
 from runner.measured import (
+    both_quantities,
     count,
     memory_quantities,
-    metric_quantities,
     result_quantities,
-    size_quantities,
-    speed_quantities,
 )
 from runner.memory import peak_bytes, restart_peak
 from runner.metric_value import metric_value
@@ -118,31 +116,13 @@ def run(
     if evaluation is not None:
         timings |= {"baseline_s": evaluation.baseline_s, "evaluate_s": evaluation.evaluate_s}
     performance = _benchmark(plan, result, datasets, timings, progress)
-    outcomes = {} if evaluation is None else evaluation.outcomes
-    metrics, measured_metrics = metric_quantities(make_metrics(recipe), outcomes)
-    speeds, measured_speeds = speed_quantities(performance)
-    fp32 = {**metrics, **speeds, **size_quantities(size.fp32_bytes)}
-    measured = {
-        **measured_metrics,
-        **measured_speeds,
-        **size_quantities(size.quantized_bytes),
-        **result_quantities(result, made.control, diagnosis),
-        **memory_quantities(peak),
-    }
+    fp32, measured = both_quantities(make_metrics(recipe), evaluation, performance, size)
+    measured |= {**result_quantities(result, made.control, diagnosis), **memory_quantities(peak)}
     record = make_record(plan, recipe, fp32=fp32, measured=measured, samples=kept.samples)
-    references = {
-        FP32: Reference(name="FP32", quantities=fp32),
-        BASELINE: baseline_reference(recipe, record),
-    }
-    if wanted_steps(plan):
-        with _timed(timings, "references_s"):
-            making = Making(
-                plan=plan, recipe=recipe, datasets=datasets, kept=kept, progress=progress
-            )
-            references |= step_references(making)
+    making = Making(plan=plan, recipe=recipe, datasets=datasets, kept=kept, progress=progress)
     evidence = Evidence(
         found=measured,
-        references=references,
+        references=_references(making, record, fp32, timings),
         unmet={each.id: each.unmet for each in plan.checks if each.unmet},
     )
     return Run(
@@ -152,7 +132,7 @@ def run(
         tuning=made.tuning,
         diagnosis=diagnosis,
         evaluation=evaluation,
-        metrics=_values(recipe, metrics, measured_metrics),
+        metrics=_values(recipe, fp32, measured),
         performance=performance,
         size=size,
         record=record,
@@ -263,9 +243,26 @@ def _evaluate(
     )
 
 
-def _values(recipe: Recipe, fp32: Quantities, quantized: Quantities) -> dict[str, MetricValue]:
-    kinds = {source.name: source.metric for source in recipe.metrics}
-    return {name: metric_value(kinds[name], fp32[name], quantized[name]) for name in fp32}
+def _values(recipe: Recipe, fp32: Quantities, measured: Quantities) -> dict[str, MetricValue]:
+    return {
+        each.name: metric_value(each.metric, fp32[each.name], measured[each.name])
+        for each in recipe.metrics
+        if each.name in fp32
+    }
+
+
+def _references(
+    making: Making, record: Record, fp32: Quantities, timings: dict[str, float]
+) -> dict[str, Reference]:
+    """All that checks compare with; adds the seconds that models of earlier steps take."""
+    found = {
+        FP32: Reference(name="FP32", quantities=fp32),
+        BASELINE: baseline_reference(making.recipe, record),
+    }
+    if not wanted_steps(making.plan):
+        return found
+    with _timed(timings, "references_s"):
+        return {**found, **step_references(making)}
 
 
 def _benchmark(
