@@ -1,0 +1,66 @@
+"""The digest of a model covers every file that the model consists of."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from runner.errors import ModelError
+from runner.model_digest import model_digest
+
+
+def written(folder: Path, files: Mapping[str, bytes]) -> Path:
+    """The first of the files, all of them written."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder / next(iter(files))
+
+
+def external(name: str) -> bytes:
+    """A tensor's external data in an ONNX file: the key `location` and the file, in protobuf."""
+    path = name.encode()
+    low, high = len(path) & 127, len(path) >> 7
+    length = bytes([low | 128, high]) if high else bytes([low])
+    return b"\x6a\x0c\n\x08location\x12" + length + path
+
+
+LONG = f"weights/{'w' * 200}.data"
+CASES = {
+    "ir": {"a.xml": b"<net/>", "a.bin": b"weights"},
+    "paddle": {"a.pdmodel": b"net", "a.pdiparams": b"weights"},
+    "onnx": {"a.onnx": b"net"},
+    "onnx_external": {
+        "a.onnx": b"net" + external("b.data") + external("a.data") + external("b.data"),
+        "a.data": b"first",
+        "b.data": b"second",
+    },
+    "onnx_long_name": {"a.onnx": external(LONG), LONG: b"weights"},
+}
+
+
+@pytest.mark.parametrize("files", CASES.values(), ids=CASES.keys())
+def test_all_files_one_after_the_other(files: dict[str, bytes], tmp_path: Path) -> None:
+    path = written(tmp_path, files)
+    written(tmp_path, {"unrelated": b"x"})
+    assert model_digest(path) == hashlib.sha256(b"".join(files.values())).hexdigest()
+
+
+def test_a_folder_in_the_order_of_names(tmp_path: Path) -> None:
+    written(tmp_path, {"b/x": b"2", "a": b"1", "c": b"3"})
+    assert model_digest(tmp_path) == hashlib.sha256(b"123").hexdigest()
+
+
+@pytest.mark.parametrize("content", [b"", external("missing.data"), external(".")])
+def test_what_is_no_file_is_left_to_the_reader(content: bytes, tmp_path: Path) -> None:
+    path = written(tmp_path, {"a.onnx": content})
+    assert model_digest(path) == hashlib.sha256(content).hexdigest()
+
+
+def test_a_missing_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"none\.onnx: the model can't be read"):
+        model_digest(tmp_path / "none.onnx")
