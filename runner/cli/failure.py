@@ -70,6 +70,7 @@ def failure_content(failed: Failure) -> Iterator[dict[str, Any]]:
             "path": str(place.path),
             "line": place.line,
             "column": place.column,
+            "length": place.length,
             "message": problem.message,
             "hint": problem.hint,
             **common,
