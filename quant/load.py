@@ -77,7 +77,8 @@ def _read(path: Path) -> ov.Model:
     try:
         return _READERS.get(path.suffix, ov.convert_model)(path)
     except CONVERSION_ERRORS as error:
-        message = f"{path}: OpenVINO can't read this model: {telling_line(str(error))}"
+        reason = telling_line(str(error)).replace(f': "{path}"', ".")  # which is named already
+        message = f"{path}: OpenVINO can't read this model: {reason}"
         if path.name == "saved_model.pb":
             message += f"; name the folder of the SavedModel: {path.parent}"
         raise LoadError(message) from error

@@ -395,4 +395,7 @@ def _fate(
         return Status.FUSED, "element-wise with a constant: fused into its producer"
     if role is Role.PASS:
         return Status.FLOAT, "some reader of its result needs floating point"
-    return Status.FLOAT, f"the target {setting.target.name!r} has no integer {op.type}"
+    reason = f"the target {setting.target.name!r} has no integer {op.type}"
+    if op.type in RECURRENT:
+        reason += ", only what a cell is made of, and cells are not taken apart"
+    return Status.FLOAT, reason
