@@ -12,6 +12,9 @@ from enum import StrEnum
 
 Names = frozenset[str]
 
+PATIENCE = 8
+"""Single names that are added in vain before longer prefixes are tried."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
@@ -68,7 +71,9 @@ def search(ranked: Sequence[str], judge: Judge, *, most: int | None = None) -> F
 
     First the prefixes of 0, 1, 2, 4, ... names; then, by bisection, the shortest one that meets the
     limit; then what it does not need is put back, in chunks and at last one by one, the least
-    harmful first, until no single name can be.
+    harmful first, until no single name can be. Where a longer prefix does worse than the one before
+    it, names are added to that one singly first, each that does better: a metric of few samples
+    is so uneven that the next prefix to meet the limit may be far.
 
     Args:
         ranked: the most harmful first.
@@ -77,10 +82,10 @@ def search(ranked: Sequence[str], judge: Judge, *, most: int | None = None) -> F
     state = _Search(ranked=tuple(ranked), judge=judge)
     state.judged(frozenset())
     try:
-        size = state.shortest_prefix(len(ranked) if most is None else min(most, len(ranked)))
-        if size is None:
+        names = state.meeting(len(ranked) if most is None else min(most, len(ranked)))
+        if names is None:
             return state.found(Stop.EXHAUSTED)
-        state.reduce(list(ranked[:size]), list(ranked[: size - 1]))  # its last one is needed
+        state.reduce(names, names[:-1])  # the last one is needed
     except Spent:
         return state.found(Stop.BUDGET)
     return state.found(Stop.MINIMAL)
@@ -119,20 +124,47 @@ class _Search:
     def meets(self, names: Sequence[str]) -> bool:
         return self.judged(frozenset(names)).meets
 
-    def shortest_prefix(self, most: int) -> int | None:
-        """The size of the shortest prefix that bisection finds; None where none meets the limit."""
+    def meeting(self, most: int) -> list[str] | None:
+        """A prefix that meets the limit, the shortest that bisection finds, or a shorter one with
+        single names added; None where there is none."""
         low, high = 0, 1
         if self.meets(()):
-            return 0
+            return []
+        has_climbed = False
         while low < most and not self.meets(self.ranked[: min(high, most)]):
+            if not has_climbed and self._is_worse(min(high, most), low):
+                has_climbed, found = True, self._climbed(list(self.ranked[:low]), most)
+                if found is not None:
+                    return found
             low, high = min(high, most), 2 * high
-        if low >= most:
-            return None
-        high = min(high, most)
+        return None if low >= most else self._bisected(low, min(high, most))
+
+    def _is_worse(self, size: int, than: int) -> bool:
+        first, second = (self.judged(frozenset(self.ranked[:n])) for n in (size, than))
+        return first.excess > second.excess
+
+    def _climbed(self, names: list[str], most: int) -> list[str] | None:
+        """Names, and those that do better with them, until the limit is met; None where `PATIENCE`
+        in a row do not."""
+        left = PATIENCE
+        for name in self.ranked[len(names) :]:
+            if not left or len(names) >= most:
+                break
+            more = self.judged(frozenset([*names, name]))
+            if more.meets:
+                return [*names, name]
+            if more.excess < self.judged(frozenset(names)).excess:
+                names, left = [*names, name], PATIENCE
+            else:
+                left -= 1
+        return None
+
+    def _bisected(self, low: int, high: int) -> list[str]:
+        """The shortest prefix, longer than `low`, that meets the limit; that of `high` does."""
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (low, middle) if self.meets(self.ranked[:middle]) else (middle, high)
-        return high
+        return list(self.ranked[:high])
 
     def reduce(self, reverted: list[str], suspects: list[str]) -> None:
         """Puts back what is not needed: of the suspects in chunks, then until every single one is

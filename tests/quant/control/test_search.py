@@ -112,6 +112,21 @@ def test_all_are_tried_one_by_one_beside_the_suspects() -> None:
     assert found.reverted == ("a",)
 
 
+def test_an_uneven_metric_does_not_send_the_search_far() -> None:
+    """Only few sets beyond the first eight meet the limit, but longer prefixes do not."""
+
+    def judge(reverted: Names) -> Judgement:
+        size = len(reverted)
+        if size == 9 and "12" in reverted:
+            return Judgement(meets=True, excess=-0.1)
+        return Judgement(meets=size >= 30, excess=0.1 + abs(8 - size))
+
+    found = search([str(i) for i in range(40)], judge)
+    assert found.judgement.meets
+    assert found.reverted == (*map(str, range(8)), "12")
+    assert len(found.trials) < 30
+
+
 harms = st.dictionaries(st.sampled_from(NAMES), st.floats(0, 1), min_size=1)
 
 
