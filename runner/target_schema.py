@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from quant.isa import DETECT, SATURATES
+from runner.document.composition import COMPOSITION
 
 Rules = dict[str, Any]
 
@@ -84,6 +85,7 @@ DESCRIPTOR: Rules = {
             "regex": r"[A-Za-z0-9][A-Za-z0-9_.-]*",
             "meta": {"expected": "letters, digits, '_', '-' and '.'"},
         },
+        **COMPOSITION["schema"],
         "runtime": {
             "type": "dict",
             "required": True,
@@ -108,7 +110,6 @@ DESCRIPTOR: Rules = {
     },
     "meta": {
         "spellings": {"target_device": "name", "quantization": "schemes"},
-        "later": {"extends": "write the whole descriptor in this file"},
         "advice": {"config": "this is POT's layout; write `schemes` and `operations` at the top"},
     },
 }

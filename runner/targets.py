@@ -16,11 +16,12 @@ import hw_targets
 from quant.scheme import Granularity, Mode, Preset, Scheme
 from quant.target import Support, Target
 from runner.document.check import Checked, check
+from runner.document.composition import Kind, compose_document, edited_document
 from runner.document.document import Document, KeyPath, locate, locate_key
 from runner.document.names import listed, suggest
-from runner.document.read import read_document
-from runner.errors import DescriptorError, DocumentError, Problem, UsageError
+from runner.errors import DescriptorError, DocumentError, Location, Problem, UsageError
 from runner.operation_types import OPERATION_TYPES, OURS
+from runner.recipe.bases import find_beside
 from runner.target_schema import DESCRIPTOR, GROUPS
 
 FOLDER = Path(hw_targets.__file__).parent
@@ -71,14 +72,34 @@ def _path_of(name_or_path: str | Path) -> Path:
 
 def _read(path: Path) -> Document:
     try:
-        document = read_document(path)
+        return edited_document(compose_document(path, DESCRIPTOR_KIND))
     except DocumentError as error:
         raise DescriptorError(error.problems) from error
+
+
+def _expect_descriptor(document: Document) -> None:
     if "hardware" not in document.value:
         message = "not a hardware descriptor: the key 'hardware' is missing; expected `hardware: 1`"
         hint = "it looks like a recipe" if "recipe" in document.value else ""
-        raise DescriptorError([Problem(document.locations[()], message, hint)])
-    return document
+        raise DocumentError([Problem(document.locations[()], message, hint)])
+
+
+def _find_base(reference: str, place: Location) -> Path:
+    """The descriptor that a reference under `extends` means."""
+    scheme, sign, name = reference.partition(":")
+    names = target_names()
+    if not (sign and scheme == "builtin"):
+        return find_beside(reference, place, "expected builtin:NAME or ./PATH")
+    if name not in names:
+        message = f"there is no builtin target {name!r}; expected {listed(names)}"
+        raise DocumentError([Problem(place, f"{message}{suggest(name, names)}")])
+    return FOLDER / f"{name}{SUFFIX}"
+
+
+DESCRIPTOR_KIND = Kind(
+    find_base=_find_base, expect=_expect_descriptor, own=frozenset({"hardware", "name"})
+)
+"""How descriptors are composed."""
 
 
 def _scheme_problems(checked: Checked) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ from runner.document.names import listed, suggest
 from runner.document.tree import Tree
 from runner.errors import DocumentError, Problem
 
-NAMING_KEYS = ("id", "use")
+NAMING_KEYS = ("id", "use", "op")
 """The keys whose text names an item of a list; the first one that it has."""
 
 

@@ -41,10 +41,19 @@ def find_base(reference: str, place: Location) -> Path:
     scheme, sign, name = reference.partition(":")
     if sign and scheme in FINDERS:
         return FINDERS[scheme](name, place)
+    return find_beside(reference, place, EXPECTED, _hint(reference))
+
+
+def find_beside(reference: str, place: Location, expected: str, hint: str = "") -> Path:
+    """The YAML file that `./PATH` or `../PATH` means; `expected` and `hint` are about other words.
+
+    Raises:
+        DocumentError: there is none.
+    """
     if not reference.startswith(("./", "../")):
-        _fail(place, f"{reference!r} names no base; {EXPECTED}", _hint(reference))
+        _fail(place, f"{reference!r} names no base; {expected}", hint)
     if not reference.endswith(SUFFIXES):
-        _fail(place, f"{reference!r} is no recipe file; expected one that ends in {SUFFIX}")
+        _fail(place, f"{reference!r} is no YAML file; expected one that ends in {SUFFIX}")
     path = Path(os.path.normpath(place.path.parent / reference))
     if fault := fault_of("file", path):
         _fail(place, fault)

@@ -170,7 +170,8 @@ def test_a_descriptor_of_one_s_own(tmp_path: Path) -> None:
             "type: LSTMSequence",
             "9:6: unknown key 'type' in item 2 of 'operations';",
         ),
-        ("passthrough", "extends: cpu\npassthrough", "10:1: 'extends' is not in this version"),
+        ("passthrough", "extends: cpu\npassthrough", "10:10: 'cpu' names no base"),
+        ("passthrough", "extends: builtin:cpuu\npassthrough", "10:10: there is no builtin target"),
     ],
 )
 def test_what_is_refused_and_where(tmp_path: Path, old: str, new: str, expected: str) -> None:
@@ -192,3 +193,22 @@ def test_the_working_directory_does_not_matter(
     (tmp_path / "hw_targets" / "cpu.yaml").write_text("not a descriptor")
     monkeypatch.chdir(tmp_path)
     assert load_target("cpu").name == "cpu"
+
+
+def test_a_descriptor_over_one_that_ships(tmp_path: Path) -> None:
+    target = load_text(
+        tmp_path,
+        "hardware: 1\nname: old\nextends: builtin:cpu\nruntime: {isa: avx2}\n"
+        "set:\n  +passthrough: Bucketize\n  operations.DepthwiseConvolution.weights: q8_w_sym\n",
+    )
+    cpu = load_target("cpu")
+    assert (target.name, target.device, target.isa) == ("old", cpu.device, "avx2")
+    assert target.passthrough == cpu.passthrough | {"Bucketize"}
+    assert target.operations[DEPTHWISE].weights == (W_SYM,)
+    assert target.operations["Convolution"] == cpu.operations["Convolution"]
+
+
+def test_errors_of_a_base_are_told_where_they_stand(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(SMALL.replace("bits: 8, mode", "bits: 9, mode"))
+    with pytest.raises(DescriptorError, match=r"base\.yaml:6:13: 'bits' is 9"):
+        load_text(tmp_path, "hardware: 1\nname: a\nextends: ./base.yaml\n")

@@ -249,7 +249,7 @@ CASES = (
     Hostile(
         id="a file of the system",
         files=alone(extending("../../../../../../etc/passwd")),
-        expected="recipe.yaml:3:11: '../../../../../../etc/passwd' is no recipe file",
+        expected="recipe.yaml:3:11: '../../../../../../etc/passwd' is no YAML file",
     ),
     Hostile(
         id="an absolute path",

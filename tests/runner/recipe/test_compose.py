@@ -100,7 +100,7 @@ def test_errors_point_into_the_command_line(tmp_path: Path) -> None:
         ("digits_cnn", "did you mean 'builtin:digits_cnn'?"),
         ("recipe.yaml", "write ./recipe.yaml for a file beside this one"),
         ("/etc/passwd", "'/etc/passwd' names no base"),
-        ("../../../../etc/passwd", "is no recipe file; expected one that ends in .yaml"),
+        ("../../../../etc/passwd", "is no YAML file; expected one that ends in .yaml"),
         ("./recipe.yaml", "no such file: '"),
         ("./${x}.yaml", "no such file: '"),
         ("../files.yaml", "no such file: '"),
