@@ -19,7 +19,7 @@ from runner.baseline.file import (
     read_record,
     write_baseline,
 )
-from runner.baseline.record import Record
+from runner.baseline.record import Record, quantities_of
 from runner.baseline.reference import no_baseline
 from runner.cli.console import make_console
 from runner.cli.emit import emit_json, show_failure
@@ -62,9 +62,10 @@ class Outcome:
 @click.option("--run", "is_run", is_flag=True, help="Apply the recipes first.")
 @recipe_options
 def accept(*, is_run: bool, **options: Any) -> int:
-    """Accept the results of the last run as the baseline of this environment.
+    """Accept the results of the last run.
 
-    The run has to be one of the recipe and the model as they are now.
+    They become the baseline of the environment that they were measured in. The run has to be one
+    of the recipe and the model as they are now.
     """
     output = read_output(options)
     return _each(options, lambda recipe: _accept(recipe, output, is_run=is_run), writes=True)
@@ -243,5 +244,5 @@ def _content(outcome: Outcome) -> dict[str, Any]:
         "path": str(outcome.path),
         "note": outcome.note,
         "comparisons": {name: asdict(each) for name, each in outcome.comparisons.items()},
-        "metrics": {} if record is None else {n: m.value for n, m in record.metrics.items()},
+        "values": {} if record is None else {k: q.value for k, q in quantities_of(record).items()},
     }
