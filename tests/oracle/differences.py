@@ -124,7 +124,22 @@ RANGES = (
 )
 """Inputs whose ranges differ."""
 
-NOISIER = (Difference(model="depthwise_behind_pool", reason=TRANSPOSED),)
+EXTREMES = (
+    "a scale per channel goes with ranges that hold every sample, one for the tensor with the mean "
+    "of the samples' extremes, narrower by chance here: with one scale ours is at NNCF's noise, "
+    "63.7, 36.4 and 33.4 dB"
+)
+ALIGNED_EXTREMES = (
+    "an aligned tensor's range holds every sample, NNCF's is the mean of their extremes: without "
+    "alignment ours is at NNCF's 28.2 dB"
+)
+
+NOISIER = (
+    Difference(model="depthwise_behind_pool", reason=TRANSPOSED),
+    Difference(model="classifier", reason=EXTREMES, preset="mixed"),
+    Difference(model="composition1", reason=EXTREMES),
+    Difference(model="concat_then_convs", reason=ALIGNED_EXTREMES, preset="performance"),
+)
 """Models whose outputs are further from FP32 than NNCF's."""
 
 
