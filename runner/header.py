@@ -44,7 +44,7 @@ class Header:
 
     Attributes:
         files: what it was read from: its own file, bases and descriptors.
-        inputs: the files and folders of its model and datasets.
+        inputs: the files and folders of its model, which is the first, and of its datasets.
         environment: the variables of the environment that it may refer to.
     """
 

@@ -92,9 +92,12 @@ class Session:
         """
         self.changes.expect_repository(header.path)
         from runner.baseline.file import FOLDER
+        from runner.model_digest import model_files
 
         accepted = (header.path.parent / FOLDER).glob(f"{header.name}.*")
-        return self.changes.touch([*header.files, *header.inputs, *accepted])
+        if self.changes.touch([*header.files, *header.inputs, *accepted]):
+            return True
+        return self.changes.touch(model_files(header.inputs[0]))
 
     def shown(self, path: Path) -> Path:
         """The path as users write it: relative to the working directory where it is below."""

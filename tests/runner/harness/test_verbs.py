@@ -175,6 +175,18 @@ def test_state_modified(call: Call, project: Path) -> None:
     assert selected(call) == [*ALL, "recipes/c.yaml::cpu::drop"]
 
 
+def test_weights_beside_a_model_count(call: Call, project: Path) -> None:
+    write_recipe(project / "recipes", "c.yaml", out="build/c", model="x.pdmodel")
+    for name in ("x.pdmodel", "x.pdiparams"):
+        (project / "recipes" / name).touch()
+    git(project, "init", "-q")
+    git(project, "add", "recipes")
+    git(project, "commit", "-q", "-m", "all")
+    assert selected(call) == []
+    (project / "recipes" / "x.pdiparams").write_text("other")
+    assert selected(call) == ["recipes/c.yaml::cpu::drop"]
+
+
 def test_no_such_revision(call: Call, project: Path) -> None:
     git(project, "init", "-q")
     assert call("test", "--select", "state:modified", "--since", "nope")[0] == 2
