@@ -10,7 +10,9 @@
     │   ├── MissingDevice         an inference device
     │   ├── MissingRoot           a named root of paths
     │   ├── MissingVariable       a variable of the environment
-    │   └── MissingTool           a program
+    │   ├── MissingTool           a program
+    │   ├── MissingCatalog        a catalog that a recipe extends
+    │   └── CatalogError          a catalog can't be had, or is not as it is locked
     ├── LimitMissed            1  accuracy control missed its limit, with `on_miss: fail`
     └── RunError               3  a run crashed
         ├── ModelError            the model can't be read, compiled or executed
@@ -155,6 +157,14 @@ class MissingVariable(_MissingThere):
 
 class MissingTool(MissingError):
     """A program that is needed is not installed."""
+
+
+class MissingCatalog(_MissingThere):
+    """A recipe extends one of a catalog that is not on this machine as it is locked."""
+
+
+class CatalogError(MissingError):
+    """A catalog can't be fetched, or is not what `recipe.lock` says."""
 
 
 class LimitMissed(RunnerError):

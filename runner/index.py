@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.cache.code import code_digest
+from runner.catalog.lock import lock_path
 from runner.header import CheckHeader, Header, TargetHeader, header_of
 from runner.recipe.roots import ROOT_PREFIX, find_project_file
 from runner.text_file import write_text
@@ -88,7 +89,9 @@ class Index:
     def _stamp(self, plain: Entry) -> str:
         """The digest of all that a header follows from."""
         project = self._project(plain["path"])
-        files = plain["files"] if project is None else [*plain["files"], str(project)]
+        files = list(plain["files"])
+        if project is not None:
+            files += [str(project), str(lock_path(project))]
         environment = {name: os.environ.get(name) for name in plain["environment"]}
         digests = {each: self._digest(each) for each in files}
         return _digest([self.options, digests, environment, self._roots])

@@ -9,14 +9,31 @@ from pathlib import Path
 from runner.errors import UsageError
 from runner.recipe.sniff import SUFFIXES, is_recipe_file
 
+CATALOG = "catalog:"
+
+
+def located(path: Path) -> Path:
+    """The path; of catalog:NAME and catalog:NAME/PATH, where that is on this machine.
+
+    Raises:
+        UsageError, CatalogError: there is no such catalog or recipe, or it is not here.
+    """
+    text = path.as_posix()
+    if not text.startswith(CATALOG) or path.exists():
+        return path
+    from runner.catalog.find import find_path
+
+    return find_path(text.removeprefix(CATALOG))
+
 
 def select_files(paths: Iterable[Path]) -> tuple[Path, ...]:
     """The files that are named, and the recipes below folders, each once, in order.
 
     Raises:
         UsageError: there is no such file or folder.
+        CatalogError: a catalog is not on this machine.
     """
-    return tuple(dict.fromkeys(file for path in paths for file in _files(path)))
+    return tuple(dict.fromkeys(file for path in paths for file in _files(located(path))))
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -10,6 +10,7 @@ from typing import Any
 from runner.errors import (
     DataError,
     DocumentError,
+    MissingCatalog,
     MissingDevice,
     MissingRoot,
     MissingVariable,
@@ -17,7 +18,7 @@ from runner.errors import (
     RunnerError,
 )
 
-_PLACED = (MissingDevice, MissingRoot, MissingVariable)
+_PLACED = (MissingCatalog, MissingDevice, MissingRoot, MissingVariable)
 """Errors, other than those of documents, that name their place in the recipe themselves."""
 
 

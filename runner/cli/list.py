@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import recipes
+from runner.cache.folder import cache_folder
 from runner.cli.emit import emit_json, show_failure
 from runner.cli.exits import NOTHING, worst
 from runner.cli.failure import Failure, failure
 from runner.cli.options import Output, output_options, read_output, root_option
 from runner.document.names import listed, suggest
 from runner.errors import RunnerError, UsageError
-from runner.recipe.read import read
-from runner.recipe.recipe import Recipe
+from runner.header import Header
+from runner.index import open_index
 from runner.recipe.schemas.datasets import LOADERS
 from runner.recipe.schemas.evaluate import METRICS
 from runner.recipe.schemas.preprocessing import OPERATIONS
 from runner.recipe.schemas.steps import PARAMETERS
-from runner.selection import select_files
+from runner.selection import CATALOG, select_files
 from runner.targets import load_target, target_names
+
+if TYPE_CHECKING:
+    from runner.recipe.recipe import Recipe
 
 Row = dict[str, Any]
 RECIPES = "recipes"
@@ -67,8 +72,8 @@ KINDS: Mapping[str, Callable[[], list[Row]]] = {
 def command(*, kind: str, path: Path | None, **options: Any) -> int:
     """List recipes, targets, steps, loaders, metrics or preprocessing.
 
-    Recipes are looked for below PATH: by default `recipes` of the working directory, else those
-    that ship.
+    Recipes are looked for below PATH, a folder or catalog:NAME: by default `recipes` of the
+    working directory, else those that ship.
     """
     output = read_output(options)
     if kind not in (RECIPES, *KINDS):
@@ -86,7 +91,7 @@ def command(*, kind: str, path: Path | None, **options: Any) -> int:
 
 def _as_path(word: str, path: Path | None) -> Path:
     """The word as a path, where it is no kind."""
-    if path is None and Path(word).exists():
+    if path is None and (Path(word).exists() or word.startswith(CATALOG)):
         return Path(word)
     kinds = (RECIPES, *KINDS)
     message = f"unknown kind {word!r}; expected {listed(kinds)}{suggest(word, kinds)}"
@@ -96,26 +101,36 @@ def _as_path(word: str, path: Path | None) -> Path:
 def _recipes(path: Path | None, roots: Mapping[str, Path]) -> tuple[list[Row], list[Failure]]:
     here = Path(RECIPES)
     folder = path or (here if here.is_dir() else Path(recipes.__file__).parent)
+    options = [f"--root={name}={folder}" for name, folder in roots.items()]
+    index = open_index(cache_folder(), partial(_read, roots=roots), options)
     rows, failures = [], []
     for file in select_files([folder]):
         try:
-            found = read(file, roots=roots)
+            header = index.header(file)
         except RunnerError as error:
             failures.append(failure(error, file))
             continue
-        if not found[0].abstract:
-            rows.append(_recipe(found))
+        if not header.abstract:
+            rows.append(_recipe(file, header))
+    index.save()
     return rows, failures
 
 
-def _recipe(found: tuple[Recipe, ...]) -> Row:
-    first = found[0]
+def _read(path: Path, roots: Mapping[str, Path]) -> tuple[Recipe, ...]:
+    """Reads a recipe that the index does not know; what parses it is imported here."""
+    from runner.recipe.read import read
+
+    return read(path, roots=roots)
+
+
+def _recipe(file: Path, header: Header) -> Row:
     return {
-        "name": first.name,
-        "title": first.metadata.title,
-        "targets": [each.target.name for each in found],
-        "tags": list(first.metadata.tags),
-        "path": str(first.path),
+        "name": header.name,
+        "title": header.title,
+        "owner": header.owner,
+        "targets": [each.name for each in header.targets],
+        "tags": list(header.tags),
+        "path": str(file),
     }
 
 

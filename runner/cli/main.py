@@ -22,6 +22,7 @@ VERBS = {
     "fmt": "recipes in one layout; comments stay",
     "baseline": "accepted results: accept, show, compare with the last run",
     "compare": "two runs, with the paired interval of what changed",
+    "catalog": "shared recipes: add, list, search, update, verify",
     "cache": "what earlier runs left for later ones: info, prune, verify",
     "list": "recipes, targets, steps, loaders, metrics, preprocessing",
 }

@@ -15,7 +15,7 @@ from runner.document.names import listed, suggest
 from runner.errors import Problem, RecipeError, RunnerError, UsageError
 from runner.recipe.read import read
 from runner.recipe.recipe import Recipe
-from runner.selection import select_files
+from runner.selection import located, select_files
 
 T = TypeVar("T")
 Fail = Callable[[Failure], None]
@@ -103,16 +103,17 @@ def _readable(selected: Selected, fail: Fail) -> Iterator[Recipe]:
     """The recipes that can be read; abstract ones only where their file is named."""
     try:
         files = select_files(selected.paths)
-    except UsageError as error:
+    except RunnerError as error:
         fail(failure(error))
         return
+    named = {located(path) for path in selected.paths}
     for file in files:
         try:
             recipes = _read(file, selected, selected.edits)
         except RunnerError as error:
             fail(failure(error, file))
         else:
-            yield from (r for r in recipes if not r.abstract or file in selected.paths)
+            yield from (r for r in recipes if not r.abstract or file in named)
 
 
 def read_again(recipe: Recipe, selected: Selected, edits: Sequence[Edit]) -> Recipe:

@@ -25,6 +25,7 @@ from runner.cli.options import (
 )
 from runner.errors import MissingExtra, UsageError
 from runner.pytest_plugin import RESULTS, TIMEOUT_S, Recorder, recorder_of
+from runner.selection import located
 
 HERE = "recipes"
 PLUGIN = "runner.pytest_plugin"
@@ -73,13 +74,13 @@ PYTEST_CODES = {0: DONE, 1: CRASHED, 2: CRASHED, 3: CRASHED, 4: INVALID, 5: NOTH
 def command(**options: Any) -> int:
     """Run recipes as tests: an item for each recipe, target and check.
 
-    PATH is a recipe, a folder, or an item as recipes/my.yaml::cpu::drop; by default `recipes`, else
-    the working directory. Each recipe runs in a process of its own. `pytest PATH` does the same
-    with pytest's own options and exit codes.
+    PATH is a recipe, a folder, catalog:NAME, or an item as recipes/my.yaml::cpu::drop; by default
+    `recipes`, else the working directory. Each recipe runs in a process of its own. `pytest PATH`
+    does the same with pytest's own options and exit codes.
     """
     output = read_output(options)
     paths = options["paths"] or (Path(HERE if Path(HERE).is_dir() else "."),)
-    _expect(paths)
+    paths = tuple(_located(path) for path in paths)
     if options["workers"]:
         _expect_xdist()
     arguments = [*_fixed(options["results"], output), *_chosen(options), *map(str, paths)]
@@ -91,11 +92,14 @@ def command(**options: Any) -> int:
     return code
 
 
-def _expect(paths: tuple[Path, ...]) -> None:
-    for path in paths:
-        if not Path(str(path).partition("::")[0]).exists():
-            message = f"no such file or folder: {str(path)!r}"
-            raise UsageError(message)
+def _located(path: Path) -> Path:
+    """The path of what is to be tested, where that is there."""
+    file, sign, item = path.as_posix().partition("::")
+    found = located(Path(file))
+    if not found.exists():
+        message = f"no such file or folder: {str(path)!r}"
+        raise UsageError(message)
+    return Path(f"{found}{sign}{item}")
 
 
 def _expect_xdist() -> None:

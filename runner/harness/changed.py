@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner.errors import MissingTool, UsageError
-
-GIT = "git"
+from runner.errors import UsageError
+from runner.git import git
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,9 +76,4 @@ class Changes:
 
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [GIT, "-c", "core.fsmonitor=false", "-C", str(folder), *arguments]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError as error:
-        message = "state:modified needs git, which is not installed"
-        raise MissingTool(message) from error
+    return git(folder, *arguments, needed_by="state:modified")

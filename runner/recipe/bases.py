@@ -8,10 +8,18 @@ from pathlib import Path
 from typing import NoReturn
 
 import recipes
+from runner.catalog.bounds import HINT, catalog_of, escape
 from runner.document.composition import Kind
 from runner.document.document import Document
 from runner.document.names import nearest, suggest
-from runner.errors import DocumentError, Location, Problem
+from runner.errors import (
+    CatalogError,
+    DocumentError,
+    Location,
+    MissingCatalog,
+    Problem,
+    UsageError,
+)
 from runner.recipe.files import fault_of
 
 VERSION = 1
@@ -55,6 +63,8 @@ def find_beside(reference: str, place: Location, expected: str, hint: str = "") 
     if not reference.endswith(SUFFIXES):
         _fail(place, f"{reference!r} is no YAML file; expected one that ends in {SUFFIX}")
     path = Path(os.path.normpath(place.path.parent / reference))
+    if fault := escape(path, place.path):
+        _fail(place, fault, HINT)
     if fault := fault_of("file", path):
         _fail(place, fault)
     return path
@@ -91,9 +101,22 @@ def _find_builtin(name: str, place: Location) -> Path:
 
 
 def _find_in_catalog(name: str, place: Location) -> Path:
-    """The file of a recipe in a catalog. There are no catalogs in this version."""
-    message = f"catalogs are not in this version: 'catalog:{name}' can't be found"
-    _fail(place, message, "copy the base beside this file and write its path")
+    """The file of a recipe in a catalog of the project.
+
+    Raises:
+        MissingCatalog: the catalog is not on this machine as it is locked.
+    """
+    if catalog_of(place.path) is not None:
+        hint = "write ./PATH for a file of the same catalog"
+        _fail(place, "a recipe of a catalog extends its own catalog's recipes only", hint)
+    from runner.catalog.find import find_in_catalog
+
+    try:
+        return find_in_catalog(name, place.path)
+    except UsageError as error:
+        raise DocumentError([Problem(place, str(error))]) from error
+    except CatalogError as error:
+        raise MissingCatalog(str(error), place) from error
 
 
 FINDERS: dict[str, Callable[[str, Location], Path]] = {

@@ -2,7 +2,7 @@
 
 A path is relative to the folder of the file that it is written in, the recipe or one of its bases,
 to the working directory if it comes from the command line, or starts from a named root:
-`NAME://path`.
+`NAME://path`. What a catalog's file names stays within the catalog.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
 
+from runner.catalog.bounds import HINT, escape
 from runner.document.check import Checked
 from runner.document.document import KeyPath, locate, value_at
+from runner.document.edits import COMMAND_LINE
 from runner.document.schema import meta
 from runner.errors import Location, Problem
 from runner.recipe.files import fault_of
@@ -39,15 +41,17 @@ def resolve_paths(checked: Checked, roots: Mapping[str, Path]) -> Paths:
     """Every path of the recipe, looked up."""
     paths = Paths()
     for keys, kind, text in _written_paths(checked):
-        location = locate(checked.document, keys)
+        location, hint = locate(checked.document, keys), ""
         path, message = _resolve(text, location.path, checked.document.path, roots)
         if path is not None:
             paths.found[keys] = path
-            message = fault_of(kind, path)
+            message = _escape(text, path, location.path)
+            hint = HINT if message else ""
+            message = message or fault_of(kind, path)
         elif not message:
             paths.missing_roots.setdefault(text.partition("://")[0], location)
         if message:
-            paths.problems.append(Problem(location, message))
+            paths.problems.append(Problem(location, message, hint))
     return paths
 
 
@@ -91,6 +95,12 @@ def _resolve(
         return None, f"a path can't leave its root {name!r}"
     folder = find_root(name, recipe, roots)
     return (None, "") if folder is None else (_normal(folder / rest), "")
+
+
+def _escape(text: str, path: Path, writer: Path) -> str:
+    """What is wrong where a catalog's file names what is neither below it nor below a root."""
+    is_bounded = writer != COMMAND_LINE and not ROOTED.fullmatch(text)
+    return escape(path, writer) if is_bounded else ""
 
 
 def _normal(path: Path) -> Path:

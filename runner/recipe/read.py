@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from runner.catalog.bounds import HINT, escape
 from runner.document.check import Checked, check
 from runner.document.composition import compose_document, edited_document
 from runner.document.document import Document, KeyPath, locate_key
@@ -67,6 +68,8 @@ def read(
             variable that it uses is not set.
         UsageError: the recipe has no such profile or variable.
     """
+    if fault := escape(path.absolute(), path):
+        raise RecipeError([Problem(Location(path, 1, 1), fault, HINT)])
     try:
         composed = compose_document(path, RECIPE_KIND, profile=profile)
         document = edited_document(composed, [*variable_edits(composed, variables or {}), *edits])

@@ -1,21 +1,18 @@
 """Named roots: folders that `NAME://path` starts from, which differ between machines.
 
 Where a root is set: the `roots` argument, else the environment variable `RECIPE_ROOT_NAME`, else
-`[roots]` of the nearest `recipes.toml` above the recipe, within its repository.
+`[roots]` of the project file that holds for the recipe.
 """
 
 from __future__ import annotations
 
 import os
-import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from runner.errors import Location, Problem, RecipeError
+from runner.catalog.bounds import catalog_of
+from runner.project import PROJECT_FILE, read_project
 
-PROJECT_FILE = "recipes.toml"
 ROOT_PREFIX = "RECIPE_ROOT_"
 
 
@@ -39,30 +36,19 @@ def find_root(name: str, recipe: Path, roots: Mapping[str, Path]) -> Path | None
     if from_environment := os.environ.get(root_variable(name)):
         return Path(from_environment).absolute()
     project = find_project_file(recipe)
-    folder = _project_roots(project).get(name) if project else None
-    return None if project is None or folder is None else project.parent / folder
+    return None if project is None else read_project(project).roots.get(name)
 
 
 def find_project_file(recipe: Path) -> Path | None:
-    """The nearest `recipes.toml` above the recipe, not beyond the folder that holds `.git`."""
+    """The nearest `recipes.toml` above the recipe, not beyond the folder that holds `.git`.
+
+    For a recipe of a catalog it is the one of the working directory: a catalog sets no roots.
+    """
+    if catalog_of(recipe) is not None:
+        recipe = Path.cwd() / PROJECT_FILE
     for folder in recipe.absolute().parents:
         if (folder / PROJECT_FILE).is_file():
             return folder / PROJECT_FILE
         if (folder / ".git").exists():
             return None
     return None
-
-
-def _project_roots(path: Path) -> Mapping[str, str]:
-    try:
-        roots: Any = tomllib.loads(path.read_text("utf-8")).get("roots", {})
-    except (OSError, ValueError) as error:
-        line = re.search(r"at line (\d+)", str(error))
-        raise _wrong(path, f"not valid TOML: {error}", int(line[1]) if line else 1) from error
-    if not isinstance(roots, dict) or not all(isinstance(root, str) for root in roots.values()):
-        raise _wrong(path, "[roots] holds names and folders, as in: zoo = '../zoo'", 1)
-    return roots
-
-
-def _wrong(path: Path, message: str, line: int) -> RecipeError:
-    return RecipeError([Problem(Location(path, line, 1), message)])

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from runner.document.check import Checked
 from runner.errors import Problem
 from runner.recipe.rules import (
+    catalog,
     control,
     datasets,
     environment,
@@ -25,6 +26,8 @@ Rule = Callable[[Checked], Iterator[Problem]]
 
 ALWAYS: tuple[Rule, ...] = (
     environment.secrets,
+    catalog.outputs,
+    catalog.environment,
     targets.known,
     targets.distinct,
     targets.own_folders,

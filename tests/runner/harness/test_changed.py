@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from runner import git as module
 from runner.errors import MissingTool, UsageError
-from runner.harness import changed
 from runner.harness.changed import Changes
 
 WHO = ("-c", "user.name=tests", "-c", "user.email=tests@example.org")
@@ -79,6 +79,6 @@ def test_no_repository(tmp_path: Path) -> None:
 
 
 def test_no_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changed, "GIT", "no-such-git")
+    monkeypatch.setattr(module, "GIT", "no-such-git")
     with pytest.raises(MissingTool, match="git, which is not installed"):
         Changes(revision="HEAD").touch([tmp_path])

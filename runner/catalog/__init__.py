@@ -1,0 +1,1 @@
+"""Catalogs: recipes that a team shares, pinned, and confined to their own folder."""
