@@ -162,6 +162,6 @@ def test_what_smoothing_divides_by_is_no_error(cpu: Target) -> None:
     steps = [quant.Step(use=name) for name in names]
     plan = quant.resolve(quant.load_model(model), steps, cpu)
     result = quant.apply(plan, quant.collect(plan, samples), samples)
-    assert any(text.startswith("alpha") for text in result.outcomes.values())
+    assert any("alpha" in text for text in result.outcomes.values())
     found, expected = (models.evaluate(each, samples[0])[0] for each in (result.model, model))
     assert sqnr_db(expected, found) > 20

@@ -63,7 +63,7 @@ def test_origins_name_the_line_that_wrote_each_value(call: Any, child: Path) -> 
     folder = child.parent
     base = folder.parent / "recipe.yaml"
     assert rows["steps.quantize.with.preset"].split() == ["accuracy", f"{child}:5:35"]
-    assert rows["datasets.calibration.samples"].split() == ["10", f"{base}:15:14"]
+    assert rows["datasets.calibration.samples"].split() == ["10", f"{child}:4:17"]
     assert rows["benchmark.repeats"].split() == ["7", "command", "line:1:25"]
     assert rows["datasets.calibration.seed"].split() == ["7", f"{base}:17:11"]
     assert rows["datasets.validation.seed"].split() == ["0", "default"]
