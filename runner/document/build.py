@@ -20,7 +20,7 @@ from runner.document.source import Source, span
 from runner.document.syntax import DEEPEST
 from runner.errors import MOST_PROBLEMS, Location, Problem
 
-MOST_VALUES = 20_000
+MOST_VALUES = 10_000
 MOST_ALIASES = 200
 
 TAGGED = re.compile(r"(?:&\S+\s+)?(![^\s,\]}]*)")
