@@ -106,7 +106,7 @@ def test_errors_point_into_the_command_line(tmp_path: Path) -> None:
         ("../files.yaml", "no such file: '"),
         ("builtin:../digits_cnn", "there is no builtin recipe '../digits_cnn'"),
         ("builtin:/etc/x", "there is no builtin recipe '/etc/x'"),
-        ("catalog:team/cnn", "catalogs are not in this version"),
+        ("catalog:team/cnn", "unknown catalog 'team'"),
         ("http://x/y.yaml", "'http://x/y.yaml' names no base"),
         ('"./a\\0b.yaml"', "no such file: '"),
     ],
