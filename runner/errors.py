@@ -12,6 +12,7 @@
     │   ├── MissingVariable       a variable of the environment
     │   ├── MissingTool           a program
     │   ├── MissingCatalog        a catalog that a recipe extends
+    │   ├── PluginError           an installed package that adds something is broken
     │   └── CatalogError          a catalog can't be had, or is not as it is locked
     ├── LimitMissed            1  accuracy control missed its limit, with `on_miss: fail`
     └── RunError               3  a run crashed
@@ -165,6 +166,10 @@ class MissingCatalog(_MissingThere):
 
 class CatalogError(MissingError):
     """A catalog can't be fetched, or is not what `recipe.lock` says."""
+
+
+class PluginError(MissingError):
+    """A package that adds loaders or metrics can't be used."""
 
 
 class LimitMissed(RunnerError):

@@ -1,4 +1,4 @@
-"""The digest of our own code."""
+"""The digest of our own code, and of what installed packages add to it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import quant
 import runner
+from runner.plugins import plugin_files
 
 
 @cache
@@ -18,4 +19,6 @@ def code_digest() -> str:
         folder = Path(str(package.__file__)).parent
         for path in sorted(folder.rglob("*.py")):
             found.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
+    for path in plugin_files():
+        found.update(path.as_posix().encode() + path.read_bytes())
     return found.hexdigest()

@@ -17,7 +17,7 @@ from runner.cli.exits import NOTHING, worst
 from runner.cli.failure import Failure, failure
 from runner.cli.options import Output, output_options, read_output, root_option
 from runner.document.names import listed, suggest
-from runner.errors import RunnerError, UsageError
+from runner.errors import PluginError, RunnerError, UsageError
 from runner.header import Header
 from runner.index import open_index
 from runner.recipe.schemas.datasets import LOADERS
@@ -48,7 +48,15 @@ def _targets() -> list[Row]:
 
 def _kinds(table: Mapping[str, Any]) -> Callable[[], list[Row]]:
     """The names in a table of schemas, and the keys that each takes."""
-    return lambda: [{"name": name, "keys": _keys(rules)} for name, rules in table.items()]
+    return lambda: [{"name": name, "keys": _keys_of(table, name)} for name in table]
+
+
+def _keys_of(table: Mapping[str, Any], name: str) -> list[str]:
+    """The keys; of an entry of an installed package that is broken, why."""
+    try:
+        return _keys(table[name])
+    except PluginError as error:
+        return [str(error)]
 
 
 def _keys(rules: Mapping[str, Any]) -> list[str]:

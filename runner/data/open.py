@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from runner import plugins
 from runner.data import extras, preprocessing
 from runner.data.extras import Extra
 from runner.data.fit import fit_array, fit_picture
@@ -20,24 +21,31 @@ from runner.data.sample import InputInfo, Sample
 from runner.data.text import open_text
 from runner.document.names import listed, suggest
 from runner.errors import DataError, MissingExtra
+from runner.plugins import Table
 from runner.recipe.recipe import DatasetSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loader:
-    """How records are opened, and the optional package that it takes."""
+    """How records are opened, and the optional package that it takes.
+
+    `schema`: the keys of a loader that an installed package adds, as in
+    `runner.recipe.schemas.datasets`; those of ours stand there.
+    """
 
     open: Callable[..., Records]
     extra: Extra | None = None
     takes_preprocessing: bool = True
+    schema: Mapping[str, Any] | None = None
 
 
-LOADERS: Mapping[str, Loader] = {
+SHIPPED: Mapping[str, Loader] = {
     "npz": Loader(open=open_npz),
     "image_folder": Loader(open=open_image_folder, extra=extras.VISION),
     "images": Loader(open=open_images, extra=extras.VISION),
     "text": Loader(open=open_text, extra=extras.TEXT, takes_preprocessing=False),
 }
+LOADERS: Mapping[str, Loader] = Table(own=SHIPPED, group=plugins.LOADERS, view=lambda each: each)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

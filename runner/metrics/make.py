@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from runner import plugins
 from runner.data import extras
 from runner.data.extras import Extra
 from runner.document.names import listed, suggest
@@ -13,22 +15,29 @@ from runner.metrics.accuracy import Accuracy
 from runner.metrics.agreement import Agreement
 from runner.metrics.mean_average_precision import MeanAveragePrecision
 from runner.metrics.metric import Metric
+from runner.plugins import Table
 from runner.recipe.recipe import MetricSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """How a metric is made, and the optional package that it takes."""
+    """How a metric is made, and the optional package that it takes.
+
+    `schema`: the keys of a metric that an installed package adds, as in
+    `runner.recipe.schemas.evaluate`; those of ours stand there.
+    """
 
     make: Callable[..., Metric]
     extra: Extra | None = None
+    schema: Mapping[str, Any] | None = None
 
 
-METRICS: Mapping[str, Kind] = {
+SHIPPED: Mapping[str, Kind] = {
     "accuracy": Kind(make=Accuracy),
     "mean_average_precision": Kind(make=MeanAveragePrecision, extra=extras.DETECTION),
     "agreement": Kind(make=Agreement),
 }
+METRICS: Mapping[str, Kind] = Table(own=SHIPPED, group=plugins.METRICS, view=lambda each: each)
 
 
 def make_metric(source: MetricSource) -> Metric:

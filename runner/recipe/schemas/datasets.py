@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from runner import plugins
+from runner.plugins import Table
 from runner.recipe.schemas.preprocessing import PREPROCESSING
 from runner.recipe.schemas.values import (
     COUNT,
@@ -21,7 +25,7 @@ COLUMN: Rules = {
     "meta": {"expected": "the number of a column, from 0, or its name"},
 }
 
-LOADERS: dict[str, dict[str, Rules]] = {
+SHIPPED: dict[str, dict[str, Rules]] = {
     "npz": {
         "path": {**FILE, "required": True},
         "inputs": {
@@ -84,6 +88,9 @@ LOADERS: dict[str, dict[str, Rules]] = {
         },
     },
 }
+LOADERS: Mapping[str, Mapping[str, Rules]] = Table(
+    own=SHIPPED, group=plugins.LOADERS, view=lambda loader: loader.schema
+)
 
 DATASET: Rules = {
     "type": "dict",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from runner import plugins
+from runner.plugins import Table
 from runner.recipe.schemas.values import COUNT, NAME, POSITIVE, TEXT, Rules
 
-METRICS: dict[str, dict[str, Rules]] = {
+SHIPPED: dict[str, dict[str, Rules]] = {
     "accuracy": {"top_k": COUNT, "output": TEXT},
     "mean_average_precision": {
         "decoder": {"type": "string", "required": True, "allowed": ["yolox"]},
@@ -19,6 +23,9 @@ METRICS: dict[str, dict[str, Rules]] = {
         "compare": {"type": "string", "allowed": ["auto", "top_1", "sqnr"]},
     },
 }
+METRICS: Mapping[str, Mapping[str, Rules]] = Table(
+    own=SHIPPED, group=plugins.METRICS, view=lambda kind: kind.schema
+)
 
 EVALUATE: Rules = {
     "type": "dict",
