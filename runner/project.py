@@ -19,11 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from runner.document.edits import Edit, parse_edit_in
 from runner.document.names import listed, suggest
-from runner.errors import Location, Problem, RecipeError
+from runner.errors import DocumentError, Location, Problem, RecipeError
 
 PROJECT_FILE = "recipes.toml"
-TABLES = ("roots", "catalogs")
+TABLES = ("roots", "catalogs", "profiles")
 KEYS = ("git", "path", "rev", "folder", "env")
 CATALOG_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 URL = re.compile(r"(https|ssh|file)://[^\s\x00-\x1f]+")
@@ -63,6 +64,7 @@ class Project:
     path: Path
     roots: Mapping[str, Path] = field(default_factory=dict)
     catalogs: Mapping[str, Source] = field(default_factory=dict)
+    profiles: Mapping[str, tuple[Edit, ...]] = field(default_factory=dict)
 
 
 def read_project(path: Path) -> Project:
@@ -82,6 +84,12 @@ def read_project(path: Path) -> Project:
         raise _wrong(path, "[roots] holds names and folders, as in: zoo = '../zoo'", 1)
     if not _is_table(catalogs, dict):
         raise _wrong(path, "[catalogs.NAME] holds a catalog each, as in: path = '../shared'", 1)
+    profiles = content.get("profiles", {})
+    if not _is_table(profiles, list) or not all(
+        isinstance(edit, str) for edits in profiles.values() for edit in edits
+    ):
+        hint = "[profiles] holds lists of edits, as in: quick = ['vars.samples=20']"
+        raise _wrong(path, hint, 1)
     problems = [
         Problem(_place(path, text, word), message) for word, message in _faults(content, catalogs)
     ]
@@ -92,6 +100,7 @@ def read_project(path: Path) -> Project:
         path=path,
         roots={name: here / folder for name, folder in roots.items()},
         catalogs={name: _source(name, words, here) for name, words in catalogs.items()},
+        profiles={name: _edits(path, text, edits) for name, edits in profiles.items()},
     )
 
 
@@ -142,6 +151,21 @@ def _source(name: str, words: Mapping[str, Any], here: Path) -> Source:
     path = {"path": here / words["path"]} if "path" in words else {}
     texts = {key: words[key] for key in ("git", "rev", "folder") if key in words}
     return Source(name=name, **path, **texts, env=tuple(words.get("env", ())))
+
+
+def _edits(path: Path, text: str, edits: list[str]) -> tuple[Edit, ...]:
+    """The edits of a profile, each at its place."""
+    try:
+        return tuple(_edit(path, text, each) for each in edits)
+    except DocumentError as error:
+        raise RecipeError(error.problems) from error
+
+
+def _edit(path: Path, text: str, edit: str) -> Edit:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if edit in line:
+            return parse_edit_in(path, edit, line=number, column=line.index(edit) + 1)
+    return parse_edit_in(path, edit, line=1, column=1)
 
 
 def _is_table(value: Any, kind: type) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
-from runner.catalog.bounds import HINT, MANIFEST, escape, is_catalog
+from runner.catalog.bounds import HINT, MANIFEST, catalog_of, escape, is_catalog
 from runner.catalog.checkout import checkout_folder
 from runner.catalog.lock import Locked, lock_path, read_lock
 from runner.document.names import listed, suggest
@@ -44,9 +45,7 @@ def known_catalogs(project: Path | None) -> dict[str, Catalog]:
     Raises:
         RecipeError: the project file or its lock is wrong.
     """
-    shipped = {
-        each.name: Catalog(name=each.name, package=each.value) for each in entry_points(group=GROUP)
-    }
+    shipped = {each.name: Catalog(name=each.name, package=each.value) for each in _installed()}
     if project is None:
         return shipped
     lock = read_lock(lock_path(project))
@@ -107,6 +106,21 @@ def find_path(reference: str) -> Path:
     return find_in_catalog(reference, here)
 
 
+def reference_to(folder: Path, here: Path) -> str:
+    """How a folder is named as one of a catalog of the project in `here`; empty where it is in
+    none. Unlike its path this stays the same when the catalog is updated.
+    """
+    from runner.recipe.roots import find_project_file
+
+    catalog = catalog_of(folder / MANIFEST)
+    if catalog is None or catalog.is_relative_to(here):
+        return ""
+    for name, known in known_catalogs(find_project_file(here / PROJECT_FILE)).items():
+        if _is_in(known, catalog):
+            return f"{SCHEME}{(Path(name) / folder.relative_to(catalog)).as_posix()}"
+    return ""
+
+
 def granted(folder: Path, recipe: Path) -> frozenset[str]:
     """The variables of the environment that the catalog in the folder may read for a recipe."""
     from runner.recipe.roots import find_project_file
@@ -124,6 +138,12 @@ def recipe_names(folder: Path) -> tuple[str, ...]:
 
     found = (path.relative_to(folder).with_suffix("") for path in select_files([folder]))
     return tuple(sorted(each.as_posix() for each in found))
+
+
+@cache
+def _installed() -> tuple[EntryPoint, ...]:
+    """The catalogs of packages; looking for them takes longer than reading a recipe."""
+    return tuple(entry_points(group=GROUP))
 
 
 def _catalog(name: str, place: Path) -> Catalog:

@@ -11,7 +11,7 @@ scalars and lists replace one another. Every value keeps the place where it was 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
@@ -102,8 +102,16 @@ class _Reading:
     bases: int = 0
 
 
-def compose_document(path: Path, kind: Kind, *, profile: str | None = None) -> Composed:
+def compose_document(
+    path: Path,
+    kind: Kind,
+    *,
+    profile: str | None = None,
+    shared: Mapping[str, Sequence[Edit]] | None = None,
+) -> Composed:
     """The document in the file with its bases and its profile of that name.
+
+    `shared`: the edits of profiles that many documents have; a document's own win over them.
 
     Raises:
         DocumentError: a file, a reference to a base, or an edit is wrong.
@@ -113,7 +121,8 @@ def compose_document(path: Path, kind: Kind, *, profile: str | None = None) -> C
     tree = _composed(reading, path, read_source(load_source(path)))
     profiles, tree = _taken(tree, "profiles")
     if profile is not None:
-        tree = _edited(tree, parse_entries(_profile(profiles, profile)))
+        tree = _edited(tree, (shared or {}).get(profile, ()))
+        tree = _edited(tree, parse_entries(_profile(profiles, profile, shared or {})))
     return Composed(path=path, tree=tree, files=tuple(reading.files))
 
 
@@ -211,14 +220,16 @@ def _from_base(problems: Iterable[Problem], place: Location) -> list[Problem]:
     return [replace(each, hint=each.hint or f"it is a base of {place}") for each in problems]
 
 
-def _profile(profiles: Tree | None, name: str) -> Tree:
-    named = {} if profiles is None else profiles.value
-    assert isinstance(named, dict)
+def _profile(profiles: Tree | None, name: str, shared: Iterable[str]) -> Tree:
+    """The document's own edits of that name; none where only others have a profile of it."""
+    own = profiles or Tree(value={}, location=Location(Path(), 1, 1))
+    assert isinstance(own.value, dict)
+    named = dict.fromkeys((*own.value, *shared))
     if name not in named:
         there = f"; it has {listed(named, 'and')}" if named else ""
         message = f"the recipe has no profile {name!r}{there}{suggest(name, named)}"
         raise UsageError(message)
-    return named[name]
+    return own.value.get(name) or replace(own, value={})
 
 
 def _taken(tree: Tree, key: str) -> tuple[Tree | None, Tree]:

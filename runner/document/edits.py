@@ -71,9 +71,23 @@ def parse_edit(text: str, *, option: str = "--set") -> Edit:
     Raises:
         DocumentError: it is none; the problem points into the text.
     """
-    source = source_of(COMMAND_LINE, f"{option} {_printable(text)}")
+    return _parse(source_of(COMMAND_LINE, f"{option} {_printable(text)}"), len(option) + 1)
+
+
+def parse_edit_in(path: Path, text: str, *, line: int, column: int) -> Edit:
+    """The edit that stands in a file of another format, at a line and column from 1.
+
+    Raises:
+        DocumentError: it is none; the problem points into the file.
+    """
+    before = "\n" * (line - 1) + " " * (column - 1)
+    return _parse(source_of(path, before + text.replace("\n", " ")), len(before))
+
+
+def _parse(source: Source, start: int) -> Edit:
+    """The edit that begins at an offset of the source, and ends with it."""
     place = partial(span, source)
-    action, path, end = _parse_path(source.text, len(option) + 1, place)
+    action, path, end = _parse_path(source.text, start, place)
     sign = source.text[end : end + 1]
     if action is Action.REMOVE:
         if sign:

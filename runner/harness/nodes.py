@@ -50,7 +50,7 @@ class RecipeFile(pytest.File):
             is_placed = isinstance(error, DocumentError)
             text = str(error) if is_placed else f"{self.nodeid}: {error}"
             raise self.CollectError(text) from error
-        recipe = session.shown(header.path).as_posix()
+        recipe = session.named(header.path)
         for target in () if header.abstract else header.targets:
             run = Run(recipe=recipe, header=header, target=target)
             yield TargetNode.from_parent(self, name=target.name, run=run)

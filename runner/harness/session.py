@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from runner.cache.folder import cache_folder
+from runner.catalog.find import reference_to
 from runner.errors import Problem, RecipeError, RunnerError
 from runner.harness.changed import Changes
 from runner.harness.history import Last, load_history
@@ -38,6 +39,7 @@ class Session:
         selected: the ids of those that are to run here.
         markers: tags that pytest knows as markers.
         taken: by folder of results, the recipe and target that they are of.
+        named_folders: by folder of recipes, what it is called as one of a catalog, or nothing.
     """
 
     settings: Settings
@@ -50,6 +52,7 @@ class Session:
     selected: tuple[str, ...] = ()
     markers: set[str] = field(default_factory=set)
     taken: dict[Path, tuple[Path, str]] = field(default_factory=dict)
+    named_folders: dict[Path, str] = field(default_factory=dict)
 
     def header(self, path: Path) -> Header:
         """The header of a recipe whose results go to folders of their own.
@@ -103,6 +106,13 @@ class Session:
         """The path as users write it: relative to the working directory where it is below."""
         here = self.settings.here
         return path.relative_to(here) if path.is_relative_to(here) else path
+
+    def named(self, path: Path) -> str:
+        """What a recipe is called: of a catalog catalog:NAME/PATH, of others the path."""
+        if path.parent not in self.named_folders:
+            self.named_folders[path.parent] = reference_to(path.parent, self.settings.here)
+        folder = self.named_folders[path.parent]
+        return f"{folder}/{path.name}" if folder else self.shown(path).as_posix()
 
     def _expect_apart(self, header: Header, target: TargetHeader, position: int) -> None:
         folder = Path(os.path.normpath(self.settings.here / target.results))

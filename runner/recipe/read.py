@@ -23,12 +23,13 @@ from runner.errors import (
     Problem,
     RecipeError,
 )
+from runner.project import read_project
 from runner.recipe.bases import RECIPE_KIND
 from runner.recipe.build import build_recipe
 from runner.recipe.interpolate import Interpolated, interpolate
 from runner.recipe.paths import Paths, resolve_paths
 from runner.recipe.recipe import Recipe
-from runner.recipe.roots import root_variable
+from runner.recipe.roots import find_project_file, root_variable
 from runner.recipe.rules import ALWAYS, WHOLE
 from runner.recipe.schemas.recipe import MOST_TARGETS, RECIPE
 from runner.recipe.variables import variable_edits
@@ -58,7 +59,7 @@ def read(
 
     Args:
         roots: folders of named roots; they win over the environment and `recipes.toml`.
-        profile: which of the recipe's `profiles` is put over it.
+        profile: which of the recipe's `profiles`, or of those in `recipes.toml`, is put over it.
         variables: values that take the place of those under `vars`, the profile's too.
         edits: changes that win over all of these; see `runner.document.edits.parse_edit`.
 
@@ -71,7 +72,8 @@ def read(
     if fault := escape(path.absolute(), path):
         raise RecipeError([Problem(Location(path, 1, 1), fault, HINT)])
     try:
-        composed = compose_document(path, RECIPE_KIND, profile=profile)
+        shared = None if profile is None else _shared_profiles(path)
+        composed = compose_document(path, RECIPE_KIND, profile=profile, shared=shared)
         document = edited_document(composed, [*variable_edits(composed, variables or {}), *edits])
     except DocumentError as error:
         raise RecipeError(error.problems) from error
@@ -114,6 +116,12 @@ def _resolve(
         interpolated=interpolated,
         problems=[*interpolated.problems, *known],
     )
+
+
+def _shared_profiles(path: Path) -> Mapping[str, Sequence[Edit]]:
+    """The profiles of the project that a recipe belongs to."""
+    project = find_project_file(path)
+    return {} if project is None else read_project(project).profiles
 
 
 def _targets(document: Document) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import pytest
 
 from runner import plugins
 from runner.cache.code import code_digest
+from runner.catalog import find
 from runner.cli.main import main
 from tests.runner.catalog.builders import write_catalog
 from tests.runner.tiny import write_recipe
@@ -53,11 +54,11 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     write_dist(folder, "added", ENTRY_POINTS)
     (folder / "added.py").write_text(CODE)
     monkeypatch.syspath_prepend(folder)
-    for kept in (plugins._all, plugins._loaded, code_digest):
+    for kept in (plugins._all, plugins._loaded, find._installed, code_digest):
         kept.cache_clear()
     yield folder
     sys.modules.pop("added", None)
-    for kept in (plugins._all, plugins._loaded, code_digest):
+    for kept in (plugins._all, plugins._loaded, find._installed, code_digest):
         kept.cache_clear()
 
 

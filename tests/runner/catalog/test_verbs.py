@@ -243,3 +243,13 @@ def test_a_damaged_lock(project: Path, team: Path, call: Call, damage: str) -> N
     (project / "recipe.lock").write_text(damage)
     code, _, err = call("catalog", "verify")
     assert (code, err.startswith(f"{project / 'recipe.lock'}:1:1: not a lock")) == (2, True)
+
+
+def test_items_of_a_catalog_are_named_by_it(project: Path, team: Path, call: Call) -> None:
+    """So what became of them is found again behind an update."""
+    call("catalog", "add", "team", team)
+    code, out, _ = call("test", "catalog:team", "--no-evaluate", "--json")
+    document = json.loads(out)
+    assert code == 0
+    assert document["selected"] == ["catalog:team/tiny.yaml::cpu::drop"]
+    assert call("validate", "catalog:team/tiny.yaml")[0] == 0
