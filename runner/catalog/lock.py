@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from runner.errors import Location, Problem, RecipeError
-from runner.project import Source
+from runner.project import COMMIT, Source
 from runner.text_file import write_text
 
 LOCK_FILE = "recipe.lock"
@@ -59,7 +59,9 @@ def read_lock(path: Path) -> Lock:
     try:
         content = json.loads(path.read_text("utf-8"))
         if content["lock"] == VERSION:
-            return {name: Locked(**words) for name, words in content["catalogs"].items()}
+            lock = {name: Locked(**words) for name, words in content["catalogs"].items()}
+            if all(map(_is_right, lock.values())):
+                return lock
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(path) from error
     raise _damaged(path)
@@ -69,6 +71,13 @@ def write_lock(path: Path, lock: Lock) -> None:
     """Writes the lock, in an order that keeps differences small."""
     content = {"lock": VERSION, "catalogs": {name: asdict(each) for name, each in lock.items()}}
     write_text(path, json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def _is_right(locked: Locked) -> bool:
+    """Whether a file that anybody may have edited holds what we would write."""
+    texts = (locked.git, locked.rev, locked.folder, locked.content, *locked.inputs.values())
+    is_commit = COMMIT.fullmatch(locked.commit) or not (locked.git or locked.commit)
+    return bool(is_commit) and all(isinstance(each, str) for each in texts)
 
 
 def _damaged(path: Path) -> RecipeError:

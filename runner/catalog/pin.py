@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runner.cache.folder import cache_folder
-from runner.catalog.checkout import fetch, resolve_rev, tree_digest
+from runner.catalog.checkout import fetch, forget, resolve_rev, tree_digest
 from runner.catalog.find import Catalog, folder_of
 from runner.catalog.lock import Locked
 from runner.catalog.manifest import read_manifest
@@ -52,7 +52,7 @@ def lock_catalog(source: Source, project: Project, *, locked: Locked | None = No
     commit = ""
     if source.git:
         commit = resolve_rev(source.git, source.rev) if locked is None else locked.commit
-        fetch(source.git, commit)
+        _fetch(source, commit, "" if locked is None else locked.content)
     now = Locked(git=source.git, rev=source.rev, folder=source.folder, commit=commit, content="")
     folder = folder_of(Catalog(name=source.name, source=source, locked=now))
     read_manifest(folder)
@@ -61,6 +61,17 @@ def lock_catalog(source: Source, project: Project, *, locked: Locked | None = No
     contents = contents_of(folder)
     inputs = dict(_inputs(contents, folder, project))
     return replace(now, content=tree_digest(folder), inputs=inputs)
+
+
+def _fetch(source: Source, commit: str, content: str) -> None:
+    """Fetches a commit; what was damaged since it was locked is fetched again."""
+    for _ in range(2):
+        folder = fetch(source.git, commit) / source.folder
+        if not content or tree_digest(folder) == content:
+            return
+        forget(source.git, commit)
+    message = f"the files of the catalog {source.name!r} at {commit} are not those that were locked"
+    raise CatalogError(message)
 
 
 def contents_of(folder: Path) -> Contents:

@@ -119,6 +119,8 @@ def test_verify_finds_an_edited_checkout(
     code, out, _ = call("catalog", "verify")
     assert code == 1
     assert "team: changed: the files in" in out
+    assert call("catalog", "update", "--locked")[0] == 0
+    assert call("catalog", "verify")[0] == 0
 
 
 def test_verify_finds_a_changed_model_outside(
@@ -237,7 +239,18 @@ def test_a_wrong_project_file(project: Path, call: Call, text: str, place: str, 
     assert words in err
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"lock": 2}', '{"lock": 1, "catalogs": [1]}'])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "",
+        "{",
+        "[]",
+        '{"lock": 2}',
+        '{"lock": 1, "catalogs": [1]}',
+        '{"lock": 1, "catalogs": {"team": {"git": "g", "commit": "../..", "content": ""}}}',
+        '{"lock": 1, "catalogs": {"team": {"content": 1}}}',
+    ],
+)
 def test_a_damaged_lock(project: Path, team: Path, call: Call, damage: str) -> None:
     call("catalog", "add", "team", team)
     (project / "recipe.lock").write_text(damage)
