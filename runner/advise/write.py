@@ -9,6 +9,7 @@ from pathlib import Path
 from ruamel.yaml.nodes import MappingNode
 
 from runner.advise.change import Changes
+from runner.catalog.bounds import refuse_fetched
 from runner.document.insert import as_scalar, with_entry, with_value
 from runner.document.source import Source, load_source, source_of
 from runner.document.syntax import compose
@@ -47,7 +48,9 @@ def write_advised(recipe: Recipe, changes: Changes, words: Sequence[str], path: 
 
     Raises:
         RecipeError: the file has something under `set` that can't be added to.
+        UsageError: the file to write is of a catalog that was fetched.
     """
+    refuse_fetched(path)
     source = load_source(recipe.path)
     try:
         if path.resolve() != recipe.path.resolve():

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from runner.baseline.record import Record, record_from_json, record_to_json
+from runner.catalog.bounds import escape, refuse_fetched
 from runner.errors import Location, Problem, RecipeError, RunError
 from runner.recipe.recipe import Recipe
 
@@ -42,6 +43,8 @@ def read_baseline(recipe: Recipe, environment: str) -> Record | None:
     path = baseline_path(recipe, environment)
     if not path.is_file():
         return None
+    if fault := escape(path, recipe.path):
+        raise RecipeError([Problem(Location(path, 1, 1), fault)])
     record = read_record(path)
     if (record.recipe, record.target) != (recipe.name, recipe.target.name):
         message = (
@@ -73,7 +76,9 @@ def write_baseline(record: Record, path: Path) -> None:
 
     Raises:
         RunError: the file can't be written.
+        UsageError: the recipe is of a catalog that was fetched.
     """
+    refuse_fetched(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

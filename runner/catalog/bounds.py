@@ -11,7 +11,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from runner.cache.folder import cache_folder
+from runner.errors import UsageError
+
 MANIFEST = "catalog.yaml"
+FETCHED = "catalogs"
+"""The folder of the cache that holds catalogs of git repositories."""
 KEY = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?catalog[\"']?[ \t]*:", re.MULTILINE)
 SNIFFED_BYTES = 2048
 WILDCARDS = "*?["
@@ -49,6 +54,13 @@ def escape(path: Path, writer: Path) -> str:
         if not Path(os.path.realpath(each)).is_relative_to(home):
             return f"the link {str(each.relative_to(catalog))!r} leads out of the catalog"
     return ""
+
+
+def refuse_fetched(path: Path) -> None:
+    """Raises UsageError where a file to write is of a catalog that was fetched into the cache."""
+    if path.resolve().is_relative_to((cache_folder() / FETCHED).resolve()):
+        message = f"{str(path)!r} is the copy of a catalog; change it in the catalog's repository"
+        raise UsageError(message)
 
 
 def _read_with(path: Path) -> Iterator[Path]:

@@ -12,11 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from runner.cache.folder import cache_folder
+from runner.catalog.bounds import FETCHED
 from runner.errors import CatalogError, UsageError
 from runner.git import git
 from runner.project import COMMIT
 
-FOLDER = "catalogs"
 NEEDED_BY = "a catalog in git"
 AS_IT_IS = ("core.autocrlf=false", "core.eol=lf", "core.symlinks=true")
 """Files have the same bytes on every machine."""
@@ -25,7 +25,7 @@ AS_IT_IS = ("core.autocrlf=false", "core.eol=lf", "core.symlinks=true")
 def checkout_folder(url: str, commit: str) -> Path:
     """Where the files of a commit are, once they are fetched."""
     repository = hashlib.blake2b(url.encode(), digest_size=8).hexdigest()
-    return cache_folder() / FOLDER / repository / commit
+    return cache_folder() / FETCHED / repository / commit
 
 
 def resolve_rev(url: str, rev: str) -> str:

@@ -6,11 +6,18 @@ import secrets
 import shutil
 from pathlib import Path
 
+from runner.catalog.bounds import refuse_fetched
+
 CRLF, BOM = b"\r\n", b"\xef\xbb\xbf"
 
 
 def rewrite(path: Path, text: str) -> None:
-    """Puts a text in the place of the file's; its line ends, mark of bytes and mode stay."""
+    """Puts a text in the place of the file's; its line ends, mark of bytes and mode stay.
+
+    Raises:
+        UsageError: the file is of a catalog that was fetched.
+    """
+    refuse_fetched(path)
     path = path.resolve()
     before = path.read_bytes()
     data = text.encode()

@@ -266,3 +266,15 @@ def test_items_of_a_catalog_are_named_by_it(project: Path, team: Path, call: Cal
     assert code == 0
     assert document["selected"] == ["catalog:team/tiny.yaml::cpu::drop"]
     assert call("validate", "catalog:team/tiny.yaml")[0] == 0
+
+
+def test_what_was_fetched_is_not_edited(project: Path, team: Path, call: Call) -> None:
+    (team / "base.yaml").write_text("name: base\nabstract: true\nrecipe:   1\n")
+    commit(team)
+    call("catalog", "add", "team", team)
+    code, _, err = call("fmt", "catalog:team/base")
+    assert (code, "is the copy of a catalog" in err) == (2, True)
+    assert call("apply", "catalog:team/tiny", "--no-benchmark")[0] == 0
+    code, _, err = call("baseline", "accept", "catalog:team/tiny")
+    assert (code, "change it in the catalog's repository" in err) == (2, True)
+    assert call("catalog", "verify")[0] == 0
