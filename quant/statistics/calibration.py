@@ -6,6 +6,7 @@ per statistic and sample.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
@@ -197,7 +198,7 @@ def _rows(tensor: ov.Output, tap: Tap) -> ov.Node:
 
 
 _SPREAD = np.modf(np.arange(1, POINTS + 1) * (5**0.5 - 1) / 2)[0]
-"""Where the points lie, from 0 to 1: evenly, but on no grid. Source: the golden-ratio sequence."""
+"""Where the points lie, from 0 to 1: evenly, but not in line. Source: the golden-ratio sequence."""
 
 
 def _points(tensor: ov.Output, tap: Tap) -> ov.Node:
@@ -205,6 +206,9 @@ def _points(tensor: ov.Output, tap: Tap) -> ov.Node:
     first item of a batch."""
     rank = tensor.get_partial_shape().rank.get_length()
     axis = _axis(tap, rank)
+    places = list(tensor.get_partial_shape())[2:]
+    if axis == 1 and rank > 2 and all(each.is_static for each in places):
+        return _on_grid(tensor, [each.get_length() for each in places], tap)
     if axis == 1 and rank > 2:  # picked before they are moved: a transposition would cost more
         first = opset.gather(tensor, _int(0), _int(0))
         rows = opset.reshape(first, np.array([tap.channels, -1], np.int64), special_zero=False)
@@ -214,6 +218,18 @@ def _points(tensor: ov.Output, tap: Tap) -> ov.Node:
         tensor = opset.transpose(tensor, np.array(order, dtype=np.int64)).output(0)
     rows = opset.reshape(tensor, np.array([-1, tap.channels], np.int64), special_zero=False)
     return _picked(rows, 0)
+
+
+def _on_grid(tensor: ov.Output, sizes: Sequence[int], tap: Tap) -> ov.Node:
+    """The points of a picture, or of the like in any dimension, of these sizes: OpenVINO cuts a
+    grid from any layout, where it would move the whole tensor for single positions."""
+    side = math.ceil(POINTS ** (1 / len(sizes)))
+    steps = [max(1, size // side) for size in sizes]
+    begin, end = [0, 0, *(step // 2 for step in steps)], [1, 0, *sizes]
+    all_channels = [0, 1, *(0 for _ in sizes)]
+    grid = opset.strided_slice(tensor, begin, end, [1, 1, *steps], all_channels, all_channels)
+    rows = opset.reshape(grid, np.array([tap.channels, -1], np.int64), special_zero=False)
+    return _picked(rows, 1)
 
 
 def _picked(rows: ov.Node, axis: int) -> ov.Node:

@@ -32,7 +32,7 @@ class Reduction(StrEnum):
     POINTS = "points"
 
 
-POINTS = 16
+POINTS = 4
 """Positions of a tensor at which all channels are taken, for each sample."""
 
 
