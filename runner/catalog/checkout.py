@@ -93,17 +93,18 @@ def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return git(folder, *arguments, needed_by=NEEDED_BY, settings=AS_IT_IS)
 
 
-def tree_digest(folder: Path) -> str:
+def tree_digest(folder: Path, *, follow: bool = False) -> str:
     """The SHA-256 of all files below a folder, or of a file: names, contents, targets of links.
 
-    Git's own folders and Python's byte code don't count.
+    Git's own folders and Python's byte code don't count. `follow`: what links to files lead to
+    counts in their place.
     """
     found = hashlib.sha256()
     if folder.is_file():
-        found.update(_content(folder))
+        found.update(_content(folder, follow=follow))
     for path in sorted(_files(folder)):
         name = path.relative_to(folder).as_posix().encode()
-        found.update(len(name).to_bytes(8, "big") + name + _content(path))
+        found.update(len(name).to_bytes(8, "big") + name + _content(path, follow=follow))
     return found.hexdigest()
 
 
@@ -116,9 +117,9 @@ def _files(folder: Path) -> list[Path]:
     return files
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, *, follow: bool) -> bytes:
     """The digest of a file's content, or of where a link leads."""
-    if path.is_symlink():
+    if path.is_symlink() and not (follow and path.is_file()):
         return b"l" + hashlib.sha256(os.fsencode(path.readlink())).digest()
     with path.open("rb") as stream:
         return b"f" + hashlib.file_digest(stream, "sha256").digest()

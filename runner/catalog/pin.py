@@ -139,7 +139,7 @@ def _inputs(contents: Contents, folder: Path, project: Project) -> Iterator[tupl
     found = {path for header in contents.headers for path in header.inputs}
     for path in sorted(each for each in found if not each.is_relative_to(folder)):
         if path.exists():
-            yield _name(path, roots), tree_digest(path)
+            yield _name(path, roots), tree_digest(path, follow=True)
 
 
 def _environment_roots() -> dict[str, Path]:

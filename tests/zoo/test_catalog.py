@@ -16,6 +16,9 @@ from tests.runner.catalog.builders import commit
 ZOO = os.environ.get("RECIPE_ROOT_ZOO")
 RECIPES = Path(__file__).parent / "recipes"
 DAMAGED = "fsdd_lstm"
+SURE = "+expect.drop.confidence=0.95"
+"""Intervals decide: on its 128 pictures yolox_nano's drop is 0.0151 and may be anything from -0.002
+to 0.035 (docs/choices.md), so that its bound of 0.005 is neither kept nor missed for sure."""
 
 pytestmark = [
     pytest.mark.zoo,
@@ -34,6 +37,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (shared / "catalog.yaml").write_text("catalog: 1\nname: zoo\n")
     commit(shared)
     monkeypatch.chdir(folder)
+    (folder / "recipes.toml").write_text(f"[profiles]\nsure = ['{SURE}']\n")
     assert main(["catalog", "add", "zoo", str(shared)]) == 0
     return folder
 
@@ -41,20 +45,21 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_one_damaged_model_fails_alone(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = ["test", "catalog:zoo", "--no-benchmark"]
+    command = ["test", "catalog:zoo", "--no-benchmark", "--profile", "sure"]
     assert main(command) == 0
     good = cases(project)
-    assert {status for status, _ in good.values()} == {"pass"}
+    assert {status for status, _ in good.values()} == {"pass", "inconclusive"}
     assert len(good) == 15
 
     monkeypatch.setenv("RECIPE_ROOT_ZOO", str(damaged_zoo(tmp_path / "damaged")))
-    assert main([*command, "-k", "fsdd_lstm or fsdd_tdnn"]) == 1
+    assert main(command) == 1
     found = cases(project)
-    failed = [name for name, (status, _) in found.items() if status != "pass"]
+    failed = [name for name, (status, _) in found.items() if status == "fail"]
+    assert {found[name][0] for name in found if name not in failed} <= {"pass", "inconclusive"}
     assert failed == [f"catalog:zoo/{DAMAGED}.yaml drop"]
     text = found[failed[0]][1]
     assert "absolute drop of accuracy is 0.0" in text
-    assert "95 % interval of the absolute drop: [+" in text
+    assert "95 % interval" in text
     assert f"{DAMAGED}.yaml:20:44" in text
     assert main(["catalog", "verify"]) == 1
 

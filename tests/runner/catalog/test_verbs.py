@@ -133,6 +133,9 @@ def test_verify_finds_a_changed_model_outside(
     call("catalog", "add", "rooted", folder)
     assert list(lock(project)["rooted"]["inputs"]) == ["zoo://tiny.bin", "zoo://tiny.xml"]
     assert call("catalog", "verify")[:2] == (0, "rooted: ok\n")
+    (tiny / "tiny.xml").rename(tmp_path / "moved.xml")
+    (tiny / "tiny.xml").symlink_to(tmp_path / "moved.xml")
+    assert call("catalog", "verify")[:2] == (0, "rooted: ok\n")
     (tiny / "tiny.bin").write_bytes((tiny / "tiny.bin").read_bytes()[:-1] + b"\0")
     code, out, _ = call("catalog", "verify")
     assert (code, out) == (1, "rooted: changed: zoo://tiny.bin is not what was locked\n")
