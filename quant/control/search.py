@@ -12,8 +12,19 @@ from enum import StrEnum
 
 Names = frozenset[str]
 
-PATIENCE = 8
-"""Single names that are added in vain before longer prefixes are tried."""
+PATIENCE = 12
+"""Single names that are added in vain before a longer prefix is tried."""
+
+FEW = 32
+"""Sets that are judged at most where there are fewer names than that; else as many as names."""
+
+SHARE_OF_CLIMBS = 0.5
+"""The share of all sets after which names are no longer added singly: the rest is for prefixes, and
+for putting back what they do not need."""
+
+WORTHWHILE = 0.25
+"""Names are added singly where a longer prefix was worse than the best set by more than this share
+of what that one exceeds the limit by: steps that small lead nowhere soon (docs/choices.md)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +43,10 @@ class Spent(Exception):
     """The budget allows no further trial."""
 
 
+class _Enough(Exception):
+    """As many sets were judged as there are names."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """A set that was judged, in the ranking's order."""
@@ -45,6 +60,7 @@ class Stop(StrEnum):
 
     MINIMAL = "none of the reverted operations can be quantized again within the limit"
     BUDGET = "the budget is spent"
+    ENOUGH = "as many models were evaluated as there are operations"
     EXHAUSTED = "no more operations can be reverted"
 
 
@@ -71,9 +87,10 @@ def search(ranked: Sequence[str], judge: Judge, *, most: int | None = None) -> F
 
     First the prefixes of 0, 1, 2, 4, ... names; then, by bisection, the shortest one that meets the
     limit; then what it does not need is put back, in chunks and at last one by one, the least
-    harmful first, until no single name can be. Where a longer prefix does worse than the one before
-    it, names are added to that one singly first, each that does better: a metric of few samples
-    is so uneven that the next prefix to meet the limit may be far.
+    harmful first, until no single name can be. Where a longer prefix does much worse than the best
+    set so far, names are added to that one singly before the prefix is doubled, each that does
+    better: a metric of few samples is so uneven that the next prefix to meet the limit may be far.
+    Never are more sets judged than there are names, or `FEW`.
 
     Args:
         ranked: the most harmful first.
@@ -85,9 +102,11 @@ def search(ranked: Sequence[str], judge: Judge, *, most: int | None = None) -> F
         names = state.meeting(len(ranked) if most is None else min(most, len(ranked)))
         if names is None:
             return state.found(Stop.EXHAUSTED)
-        state.reduce(names, names[:-1])  # the last one is needed
+        state.reduce(names, names[:-1])  # of a prefix the last one is needed
     except Spent:
         return state.found(Stop.BUDGET)
+    except _Enough:
+        return state.found(Stop.ENOUGH)
     return state.found(Stop.MINIMAL)
 
 
@@ -104,6 +123,8 @@ def reduced(ranked: Sequence[str], judge: Judge, *, suspects: Sequence[str]) -> 
         state.reduce(list(ranked), list(suspects))
     except Spent:
         return state.found(Stop.BUDGET)
+    except _Enough:
+        return state.found(Stop.ENOUGH)
     return state.found(Stop.MINIMAL)
 
 
@@ -114,10 +135,18 @@ class _Search:
     ranked: tuple[str, ...]
     judge: Judge
     known: dict[Names, Judgement] = field(default_factory=dict)
+    turns: deque[str] = field(init=False)
+    most_judged: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.turns = deque(self.ranked)
+        self.most_judged = max(len(self.ranked), FEW)
 
     def judged(self, names: Names) -> Judgement:
-        """Judges a set unless that is done already; raises `Spent`."""
+        """Judges a set unless that is done already; raises `Spent` and `_Enough`."""
         if names not in self.known:
+            if len(self.known) >= self.most_judged:
+                raise _Enough
             self.known[names] = self.judge(names)
         return self.known[names]
 
@@ -125,38 +154,51 @@ class _Search:
         return self.judged(frozenset(names)).meets
 
     def meeting(self, most: int) -> list[str] | None:
-        """A prefix that meets the limit, the shortest that bisection finds, or a shorter one with
-        single names added; None where there is none."""
-        low, high = 0, 1
+        """A prefix that meets the limit, the shortest that bisection finds, or another set that
+        climbing comes to; None where there is none."""
         if self.meets(()):
             return []
-        has_climbed = False
-        while low < most and not self.meets(self.ranked[: min(high, most)]):
-            if not has_climbed and self._is_worse(min(high, most), low):
-                has_climbed, found = True, self._climbed(list(self.ranked[:low]), most)
+        low, high = 0, min(1, most)
+        while low < most and not self.meets(self.ranked[:high]):
+            if self._is_behind(self.ranked[:high]):
+                found = self._climbed(most)
                 if found is not None:
-                    return found
-            low, high = min(high, most), 2 * high
-        return None if low >= most else self._bisected(low, min(high, most))
+                    return list(self._ordered(found))
+            low, high = high, min(2 * high, most)
+        return None if low >= most else self._bisected(low, high)
 
-    def _is_worse(self, size: int, than: int) -> bool:
-        first, second = (self.judged(frozenset(self.ranked[:n])) for n in (size, than))
-        return first.excess > second.excess
+    def _is_behind(self, names: Sequence[str]) -> bool:
+        """Whether names are so much worse than the best set that adding to that is worthwhile."""
+        best = self.known[self._best()].excess
+        return self.judged(frozenset(names)).excess > (1 + WORTHWHILE) * best
 
-    def _climbed(self, names: list[str], most: int) -> list[str] | None:
-        """Names, and those that do better with them, until the limit is met; None where `PATIENCE`
-        in a row do not."""
-        left = PATIENCE
-        for name in self.ranked[len(names) :]:
-            if not left or len(names) >= most:
+    def _best(self) -> Names:
+        """The set that exceeds the limit least, of equal ones the last."""
+        return min(reversed(self.known), key=lambda names: self.known[names].excess)
+
+    def _climbed(self, most: int) -> Names | None:
+        """The best set, with each single name that it does better with, until the limit is met;
+        None where `PATIENCE` in a row do not."""
+        best, left = self._best(), PATIENCE
+        while left and len(best) < most and len(self.known) < SHARE_OF_CLIMBS * self.most_judged:
+            more = self._with_another(best)
+            if more is None:
                 break
-            more = self.judged(frozenset([*names, name]))
-            if more.meets:
-                return [*names, name]
-            if more.excess < self.judged(frozenset(names)).excess:
-                names, left = [*names, name], PATIENCE
+            if self.judged(more).meets:
+                return more
+            if self.judged(more).excess < self.judged(best).excess:
+                best, left = more, PATIENCE
             else:
                 left -= 1
+        return None
+
+    def _with_another(self, names: Names) -> Names | None:
+        """These and one more that was not judged with them: the names take turns."""
+        for _ in self.ranked:
+            self.turns.rotate(-1)
+            more = names | {self.turns[-1]}
+            if more not in self.known:
+                return more
         return None
 
     def _bisected(self, low: int, high: int) -> list[str]:
