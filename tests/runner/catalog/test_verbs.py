@@ -281,3 +281,18 @@ def test_what_was_fetched_is_not_edited(project: Path, team: Path, call: Call) -
     code, _, err = call("baseline", "accept", "catalog:team/tiny")
     assert (code, "change it in the catalog's repository" in err) == (2, True)
     assert call("catalog", "verify")[0] == 0
+
+
+def test_a_server_that_hands_out_no_single_commits(
+    project: Path, team: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As all do for commits that no branch ends with, in git's first protocol."""
+    first = git(team, "rev-parse", "HEAD").strip()
+    (team / "more.txt").touch()
+    commit(team)
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "protocol.version")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "0")
+    assert call("catalog", "add", "team", team, "--rev", first)[0] == 0
+    assert call("validate", "catalog:team/tiny")[0] == 0
+    assert call("catalog", "add", "other", team, "--rev", "0" * 40)[0] == 4
