@@ -26,10 +26,8 @@ class Change:
 
     @property
     def text(self) -> str:
-        """The value as YAML, on one line; JSON is YAML."""
-        if isinstance(self.value, str):
-            return as_scalar(self.value)
-        return json.dumps(self.value, ensure_ascii=False)
+        """The value as YAML, on one line."""
+        return text_of(self.value)
 
     @property
     def words(self) -> str:
@@ -44,6 +42,11 @@ class Change:
 Changes = tuple[Change, ...]
 
 
+def text_of(value: Any) -> str:
+    """A value as YAML, on one line; JSON is YAML."""
+    return as_scalar(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def merged(changes: Iterable[Change]) -> Changes:
     """The changes with what is said twice said once: the last value, and all items of lists."""
     found: dict[tuple[str, ...], Change] = {}
@@ -51,7 +54,8 @@ def merged(changes: Iterable[Change]) -> Changes:
         before = found.pop(each.path, None)
         if before is not None and each.is_more:
             more = [item for item in each.value if item not in before.value]
-            found[each.path] = Change(path=each.path, value=[*before.value, *more], is_more=True)
+            items = [*before.value, *more]
+            found[each.path] = Change(path=each.path, value=items, is_more=before.is_more)
         else:
             found[each.path] = each
     return tuple(found.values())

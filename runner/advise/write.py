@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml.nodes import MappingNode
 
-from runner.advise.change import Changes
+from runner.advise.change import Change, Changes, text_of
 from runner.catalog.bounds import refuse_fetched
-from runner.document.insert import as_scalar, with_entry, with_value
-from runner.document.source import Source, load_source, source_of
+from runner.document.edits import Edit, parse_edit
+from runner.document.insert import as_scalar, with_entry, with_more, with_value
+from runner.document.source import Source, load_source, source_of, span
 from runner.document.syntax import compose
-from runner.errors import DocumentError, RecipeError, UsageError
+from runner.errors import DocumentError, Location, Problem, RecipeError, UsageError
+from runner.recipe.read import read
 from runner.recipe.recipe import Recipe
 
 ENDING = "_advised"
@@ -40,14 +43,23 @@ def advised_path(recipe: Recipe, output: Path | None, *, force: bool) -> Path:
     return path
 
 
-def write_advised(recipe: Recipe, changes: Changes, words: Sequence[str], path: Path) -> None:
+def write_advised(
+    recipe: Recipe,
+    changes: Changes,
+    words: Sequence[str],
+    path: Path,
+    *,
+    roots: Mapping[str, Path] | None = None,
+) -> None:
     """Writes the recipe with changes to a file; comments and layout stay.
 
     Args:
         words: lines of a comment over the changes.
+        roots: those that the recipe was read with.
 
     Raises:
-        RecipeError: the file has something under `set` that can't be added to.
+        RecipeError: the file has something under `set` that can't be added to, or that makes
+            another recipe of the changes than the one that was measured; nothing is written then.
         UsageError: the file to write is of a catalog that was fetched.
     """
     refuse_fetched(path)
@@ -61,6 +73,7 @@ def write_advised(recipe: Recipe, changes: Changes, words: Sequence[str], path: 
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         aside.write_text(text, encoding="utf-8")
+        _expect_same(recipe, changes, aside, roots)
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
@@ -68,15 +81,51 @@ def write_advised(recipe: Recipe, changes: Changes, words: Sequence[str], path: 
 
 def _with_changes(source: Source, changes: Changes, words: Sequence[str]) -> str:
     """The text with a block `set` at its end, or with more entries in the one that it has."""
-    entries = {each.key: each.text for each in changes}
     root = compose(source)
     assert isinstance(root, MappingNode)
     if any(key.value == "set" for key, _ in root.value):
-        for key, value in entries.items():
-            source = source_of(source.path, with_entry(source, ("set",), key, value))
+        for each in changes:
+            source = source_of(source.path, _with_change(source, each))
         return source.text
-    lines = [f"{as_scalar(key)}: {value}" for key, value in entries.items()]
+    lines = [f"{as_scalar(each.key)}: {each.text}" for each in changes]
     if root.flow_style:
         return with_entry(source, (), "set", f"{{{', '.join(lines)}}}")
     block = [*(f"# {each}" for each in words), "set:", *(f"  {each}" for each in lines)]
     return source.text.rstrip("\n") + "\n\n" + "\n".join(block) + "\n"
+
+
+def _with_change(source: Source, change: Change) -> str:
+    """The text with one more entry in its `set`, or with the change in the entry of that key."""
+    if not change.is_more:
+        return with_entry(source, ("set",), change.key, change.text)
+    items = [text_of(each) for each in change.value]
+    return with_more(source, ("set",), change.key, items)
+
+
+def _expect_same(
+    recipe: Recipe, changes: Changes, written: Path, roots: Mapping[str, Path] | None
+) -> None:
+    """Raises RecipeError where a file is another recipe than the given one with the changes."""
+    name = parse_edit(f"name={as_scalar(recipe.name)}")
+
+    def content(path: Path, *edits: Edit) -> list[Mapping[str, Any]]:
+        return [each.document for each in read(path, roots=roots, edits=[*edits, name])]
+
+    measured = content(recipe.path, *(each.edit() for each in changes))
+    try:
+        is_same = content(written) == measured
+    except DocumentError:
+        is_same = False
+    if not is_same:
+        message = "with the changes under this `set`, the recipe is not the one that was measured"
+        hint = (
+            f"nothing was written; make the changes by hand: {', '.join(c.words for c in changes)}"
+        )
+        raise RecipeError([Problem(_place_of_set(load_source(recipe.path)), message, hint)])
+
+
+def _place_of_set(source: Source) -> Location:
+    root = compose(source)
+    assert isinstance(root, MappingNode)
+    marks = next((key for key, _ in root.value if key.value == "set"), root)
+    return span(source, marks.start_mark.index, marks.end_mark.index)

@@ -135,7 +135,7 @@ def _advise(recipe: Recipe, asked: _Asked, output: Output) -> Advice:
         )
     advice = found.advice
     if advice.reached and found.changes and path is not None:
-        write_advised(recipe, found.changes, advice.summary, path)
+        write_advised(recipe, found.changes, advice.summary, path, roots=asked.selected.roots)
         read_at_path(path, asked.selected)
         advice = replace(advice, written=str(path))
     if not output.json:

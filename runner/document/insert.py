@@ -37,7 +37,7 @@ def with_items(source: Source, path: KeyPath, items: Sequence[str]) -> str:
     if not isinstance(node, SequenceNode):
         raise _error(source, node, "items can't be added here: it is no list")
     present = {each.value for each in node.value}
-    return _with_more(source, node, [each for each in items if each not in present])
+    return _with_more(source, node, [as_scalar(each) for each in items if each not in present])
 
 
 def with_value(source: Source, path: KeyPath, text: str) -> str:
@@ -60,7 +60,7 @@ def with_value(source: Source, path: KeyPath, text: str) -> str:
 
 
 def with_entry(source: Source, path: KeyPath, key: str, text: str) -> str:
-    """The text with an entry in the mapping at `path`, in place of one with that key.
+    """The text with an entry in the mapping at `path`: in place of one with that key, or last.
 
     Args:
         key, text: the key as it is read, and the value as YAML on one line.
@@ -68,6 +68,34 @@ def with_entry(source: Source, path: KeyPath, key: str, text: str) -> str:
     Raises:
         DocumentError: no mapping stands at `path`, an alias does, or the entry can't be replaced.
     """
+    node = _own(source, path)
+    if _child(node, key) is not None:
+        return with_value(source, (*path, key), text)
+    entry = f"{as_scalar(key)}: {text}"
+    if isinstance(node, MappingNode) and not node.flow_style:
+        margin = " " * node.value[0][0].start_mark.column
+        return _on_next_line(source, _last_part(source, node), f"{margin}{entry}")
+    return _with_entry(source, node, entry)
+
+
+def with_more(source: Source, path: KeyPath, key: str, texts: Sequence[str]) -> str:
+    """As `with_entry`, but an entry with that key keeps its items, which stand before the new ones.
+
+    Args:
+        texts: the items as YAML, each on one line.
+    """
+    child = _child(_own(source, path), key)
+    if child is None:
+        return with_entry(source, path, key, f"[{', '.join(texts)}]")
+    child = _own(source, (*path, key))
+    if isinstance(child, SequenceNode):
+        return _with_more(source, child, texts)
+    before = source.text[child.start_mark.index : child.end_mark.index]
+    return with_value(source, (*path, key), f"[{', '.join([before, *texts])}]")
+
+
+def _own(source: Source, path: KeyPath) -> Node:
+    """What stands at `path`, if it is no alias."""
     node = compose(source)
     assert node is not None
     for each in path:
@@ -75,9 +103,19 @@ def with_entry(source: Source, path: KeyPath, key: str, text: str) -> str:
         assert child is not None
         _expect_own(source, node, child)
         node = child
-    if _child(node, key) is not None:
-        return with_value(source, (*path, key), text)
-    return _with_entry(source, node, f"{as_scalar(key)}: {text}")
+    return node
+
+
+def _last_part(source: Source, node: Node) -> Node:
+    """The innermost node that ends where a block ends; a block itself ends behind the comments."""
+    while isinstance(node, MappingNode | SequenceNode) and not node.flow_style:
+        last = node.value[-1]
+        child = last[1] if isinstance(last, tuple) else last
+        _expect_own(source, node, child)
+        node = child
+    if isinstance(node, ScalarNode) and node.style in ("|", ">"):
+        raise _error(source, node, "nothing can be added behind a text of several lines")
+    return node
 
 
 def _child(node: Node, key: Key) -> Node | None:
@@ -136,9 +174,8 @@ def _last_line(node: MappingNode) -> tuple[Node, Node] | None:
     return None
 
 
-def _with_more(source: Source, node: SequenceNode, items: Sequence[str]) -> str:
-    """The text with more items in a list."""
-    texts = [as_scalar(each) for each in items]
+def _with_more(source: Source, node: SequenceNode, texts: Sequence[str]) -> str:
+    """The text with more items in a list, each as YAML on one line."""
     if not texts:
         return source.text
     last = node.value[-1] if node.value else None

@@ -73,6 +73,50 @@ def test_entries_go_to_the_set_that_is_there(tiny: Path, own: str) -> None:
     assert ("# a comment" in own) == ("# a comment" in path.read_text())
 
 
+IGNORED = "steps.DefaultQuantization.with.ignored"
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        f"set: {{+{IGNORED}.scope: [a]}}\n",
+        f"set:\n  +{IGNORED}.scope:\n    - a  # why\n  outputs.reports: [json]\n",
+        f"set: {{+{IGNORED}.scope: a}}\n",
+        "set:\n  outputs.reports: [json]\n  steps.DefaultQuantization.with:\n"
+        "    preset: mixed\n    ignored:\n      scope: [a]  # why\n\n# end\n",
+    ],
+)
+def test_what_set_says_already_stays(tiny: Path, own: str) -> None:
+    file = write_recipe(tiny, parameters="ignored: {scope: [z]}" if "{+" in own else "")
+    file.write_text(file.read_text() + own)
+    (recipe,) = read(file)
+    path = advised_path(recipe, None, force=False)
+    write_advised(recipe, CHANGES, [], path)
+    (edited,) = read(file, edits=[each.edit() for each in CHANGES])
+    (written,) = read(path)
+    assert written.steps == edited.steps
+    assert "a" in written.steps[0].parameters["ignored"]["scope"]
+
+
+def test_what_would_not_be_what_was_measured_is_not_written(tiny: Path) -> None:
+    file = write_recipe(tiny)
+    own = "set:\n  steps.DefaultQuantization.with.preset: accuracy\n"
+    own += "  steps.DefaultQuantization.with: {preset: mixed}\n"
+    file.write_text(file.read_text() + own)
+    (recipe,) = read(file)
+    path = advised_path(recipe, None, force=False)
+    with pytest.raises(RecipeError, match="not the one that was measured") as caught:
+        write_advised(recipe, CHANGES[:1], [], path)
+    assert "preset=performance" in str(caught.value)
+    assert sorted(tiny.glob("*tiny*.yaml*")) == [file]
+
+
+def test_items_added_to_a_value_that_was_set_leave_it_set() -> None:
+    first = Change(path=("a",), value=["x"])
+    more = Change(path=("a",), value=["x", "y"], is_more=True)
+    assert merged([first, more]) == (Change(path=("a",), value=["x", "y"]),)
+
+
 def test_a_variable_whose_only_use_is_replaced(tiny: Path) -> None:
     file = write_recipe(tiny, parameters='preset: "${preset}"')
     file.write_text("vars: {preset: mixed}\n" + file.read_text())
