@@ -26,7 +26,7 @@ class Changes:
         """Whether one of the files, or anything below one of the folders, has changed.
 
         Raises:
-            UsageError: there is no such revision, or the first path is in no repository.
+            UsageError: there is no such revision, or git can't tell what has changed.
             MissingTool: there is no git.
         """
         return any(self._is_changed(path.resolve()) for path in paths)
@@ -69,10 +69,20 @@ class Changes:
 
     def _changed_in(self, top: Path) -> frozenset[Path]:
         revision = self._commit(top)
-        differ = _git(top, "diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", revision)
-        new = _git(top, "ls-files", "--others", "--exclude-standard", "-z")
-        names = (differ.stdout + new.stdout).split("\0")
+        differ = _said(top, "diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", revision)
+        new = _said(top, "ls-files", "--others", "--exclude-standard", "-z")
+        names = (differ + new).split("\0")
         return frozenset((top / name).resolve() for name in names if name)
+
+
+def _said(top: Path, *arguments: str) -> str:
+    """What git answers; raises UsageError where it fails."""
+    done = _git(top, *arguments)
+    if done.returncode:
+        reason = done.stderr.strip() or f"it ended with exit code {done.returncode}"
+        message = f"git {arguments[0]} failed in {str(top)!r}: {reason}"
+        raise UsageError(message)
+    return done.stdout
 
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

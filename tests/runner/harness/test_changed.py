@@ -82,3 +82,9 @@ def test_no_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "GIT", "no-such-git")
     with pytest.raises(MissingTool, match="git, which is not installed"):
         Changes(revision="HEAD").touch([tmp_path])
+
+
+def test_a_git_that_fails_is_no_answer(repository: Path) -> None:
+    (repository / ".git" / "index").write_bytes(b"damaged")
+    with pytest.raises(UsageError, match=r"git diff failed in '.*repository': .*index"):
+        Changes(revision="HEAD").touch([repository / "one"])
