@@ -12,7 +12,7 @@ from runner.catalog.checkout import fetch, forget, resolve_rev, tree_digest
 from runner.catalog.find import Catalog, folder_of
 from runner.catalog.lock import Locked
 from runner.catalog.manifest import read_manifest
-from runner.errors import CatalogError, RunnerError, UsageError
+from runner.errors import CatalogError, MissingError, RunnerError, UsageError
 from runner.header import Header
 from runner.index import Index, open_index
 from runner.project import Project, Source
@@ -42,12 +42,17 @@ class Verified:
     warnings: tuple[str, ...] = ()
 
 
-def lock_catalog(source: Source, project: Project, *, locked: Locked | None = None) -> Locked:
+def lock_catalog(
+    source: Source, project: Project, *, locked: Locked | None = None, is_update: bool = False
+) -> Locked:
     """The catalog fetched and locked as it is now, or fetched as it is `locked`.
+
+    An update expects that all recipes can be read: what others need would be locked no longer.
 
     Raises:
         CatalogError, UsageError: it can't be had.
         RecipeError: it has no right `catalog.yaml`.
+        RunnerError: an update, and one of its recipes can't be read here.
     """
     commit = ""
     if source.git:
@@ -59,6 +64,8 @@ def lock_catalog(source: Source, project: Project, *, locked: Locked | None = No
     if locked is not None:
         return locked
     contents = contents_of(folder)
+    for error in contents.errors.values() if is_update else ():
+        raise error
     inputs = dict(_inputs(contents, folder, project))
     return replace(now, content=tree_digest(folder), inputs=inputs)
 
@@ -96,15 +103,20 @@ def verify_catalog(catalog: Catalog, project: Project) -> Verified:
     try:
         folder = folder_of(catalog)
         read_manifest(folder)
-    except CatalogError as error:
-        return Verified(name=catalog.name, absent=(str(error),))
+    except CatalogError as fault:
+        return Verified(name=catalog.name, absent=(str(fault),))
     if locked is None:
         message = f"it is not locked; run: recipe catalog update {catalog.name}"
         return Verified(name=catalog.name, absent=(message,))
-    changed, absent = [], []
+    changed: list[str] = []
+    absent: list[str] = []
     if tree_digest(folder) != locked.content:
         changed.append(f"the files in {str(folder)!r} are not those that were locked")
-    now = dict(_inputs(contents_of(folder), folder, project))
+    contents = contents_of(folder)
+    for path, error in contents.errors.items():
+        kind = absent if isinstance(error, MissingError) else changed
+        kind.append(f"{path.relative_to(folder)} can't be read: {error}")
+    now = dict(_inputs(contents, folder, project))
     for name, digest in locked.inputs.items():
         if name not in now:
             absent.append(f"{name} is not here; is its root set?")

@@ -100,7 +100,7 @@ def update(*, names: tuple[str, ...], is_locked: bool, frozen: bool, **options: 
             message = f"the catalog {catalog.name!r} is not locked; run update without --locked"
             raise UsageError(message)
         locked = catalog.locked if is_locked else None
-        found[catalog.name] = lock_catalog(catalog.source, project, locked=locked)
+        found[catalog.name] = lock_catalog(catalog.source, project, locked=locked, is_update=True)
         if frozen:
             expect_fixed(catalog.source, found[catalog.name].commit)
     if not is_locked:

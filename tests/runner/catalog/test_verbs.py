@@ -143,6 +143,27 @@ def test_verify_finds_a_changed_model_outside(
     assert call("catalog", "verify")[0] == 4
 
 
+def test_what_can_not_be_read_is_not_locked_away(
+    project: Path, tiny: Path, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECIPE_ROOT_ZOO", str(tiny))
+    folder = write_catalog(tmp_path / "rooted", tiny)
+    text = (folder / "tiny.yaml").read_text().replace("tiny.xml", "'zoo://tiny.xml'")
+    (folder / "tiny.yaml").write_text(text)
+    call("catalog", "add", "rooted", folder)
+    before = lock(project)
+    monkeypatch.delenv("RECIPE_ROOT_ZOO")
+    code, _, err = call("catalog", "update")
+    assert (code, "the root 'zoo' is not set" in err) == (4, True), err
+    assert lock(project) == before
+    code, out, _ = call("catalog", "verify")
+    assert (code, "rooted: absent: tiny.yaml can't be read: " in out) == (4, True), out
+    monkeypatch.setenv("RECIPE_ROOT_ZOO", str(tiny))
+    (folder / "tiny.yaml").write_text(text.replace("steps:", "stepz:"))
+    assert call("catalog", "update")[0] == 2
+    assert lock(project) == before
+
+
 def test_list_and_search(project: Path, team: Path, call: Call) -> None:
     call("catalog", "add", "team", team)
     rows = json.loads(call("catalog", "list", "--json")[1])["catalogs"]
