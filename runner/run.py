@@ -14,7 +14,7 @@ from quant.control.tuning import Tuning, prepare
 from quant.diagnosis.diagnose import Diagnosis, diagnose
 from quant.entry import Result, apply, collect
 from quant.plan import Status
-from runner.baseline.accepted import baseline_reference, compared
+from runner.baseline.accepted import Accepted, baseline_reference, compared, read_accepted
 from runner.baseline.compare import BaselineUse
 from runner.baseline.make import make_record
 from runner.baseline.record import Record
@@ -98,8 +98,10 @@ def run(
         cache: holds what is not to be inferred again; None: all is inferred.
 
     Raises:
+        RecipeError: the accepted baseline can't be read; nothing has run then.
         RunError: the model, a device or a sample fails.
     """
+    accepted = read_accepted(recipe, plan.device)
     timings: dict[str, float] = {}
     datasets = open_datasets(recipe, plan.quantization.model)
     with _timed(timings, "cache_s"):
@@ -122,7 +124,7 @@ def run(
     making = Making(plan=plan, recipe=recipe, datasets=datasets, kept=kept, progress=progress)
     evidence = Evidence(
         found=measured,
-        references=_references(making, record, fp32, timings),
+        references=_references(making, accepted, record, fp32, timings),
         unmet={each.id: each.unmet for each in plan.checks if each.unmet},
     )
     return Run(
@@ -136,7 +138,7 @@ def run(
         performance=performance,
         size=size,
         record=record,
-        baseline=compared(recipe, record),
+        baseline=compared(accepted, record),
         peak_memory_bytes=peak,
         checks=(*control_checks(plan, recipe, made.control), *check_all(recipe.expect, evidence)),
         timings=timings,
@@ -252,12 +254,16 @@ def _values(recipe: Recipe, fp32: Quantities, measured: Quantities) -> dict[str,
 
 
 def _references(
-    making: Making, record: Record, fp32: Quantities, timings: dict[str, float]
+    making: Making,
+    accepted: Accepted,
+    record: Record,
+    fp32: Quantities,
+    timings: dict[str, float],
 ) -> dict[str, Reference]:
     """All that checks compare with; adds the seconds that models of earlier steps take."""
     found = {
         FP32: Reference(name="FP32", quantities=fp32),
-        BASELINE: baseline_reference(making.recipe, record),
+        BASELINE: baseline_reference(accepted, record),
     }
     if not wanted_steps(making.plan):
         return found

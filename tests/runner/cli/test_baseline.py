@@ -9,6 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from runner.errors import RecipeError
+from runner.measure import measure
+from runner.plan import make_plan
+from runner.recipe.read import read
 from tests.runner.tiny import DROP, write_recipe
 
 AGAINST = "  - {id: kept, metric: accuracy, max_drop: 0, against: baseline}"
@@ -178,3 +182,15 @@ def test_a_profile_has_a_baseline_of_its_own(tiny: Path, call: Any) -> None:
     (file,) = (tiny / "baselines").iterdir()
     assert file.name.startswith("tiny.few.cpu.")
     assert json.loads(file.read_text())["metrics"]["accuracy"]["n"] == 8
+
+
+def test_a_baseline_damaged_after_planning_is_told_before_anything_runs(
+    tiny: Path, call: Any
+) -> None:
+    path, file = accepted(tiny, call)
+    (recipe,) = read(path)
+    plan, phases = make_plan(recipe), list[str]()
+    file.write_text("[]")
+    with pytest.raises(RecipeError, match="its schema is None"):
+        measure(recipe, plan=plan, progress=lambda phase, done, total: phases.append(phase))
+    assert phases == []
