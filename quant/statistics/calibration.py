@@ -234,9 +234,14 @@ def _on_grid(tensor: ov.Output, sizes: Sequence[int], tap: Tap) -> ov.Node:
 
 def _picked(rows: ov.Node, axis: int) -> ov.Node:
     """The points along an axis of a matrix, which becomes the first one."""
-    count = opset.gather(opset.shape_of(rows, "i64"), _int(axis), _int(0))
-    places = opset.multiply(opset.convert(count, "f64"), opset.constant(_SPREAD))
-    found = opset.gather(rows, opset.convert(opset.floor(places), "i64"), _int(axis))
+    size = rows.get_output_partial_shape(0)[axis]
+    if size.is_static:  # few nodes: every one more takes time to compile
+        places = _ints(np.floor(size.get_length() * _SPREAD).astype(np.int64))
+    else:
+        count = opset.gather(opset.shape_of(rows, "i64"), _int(axis), _int(0))
+        spread = opset.multiply(opset.convert(count, "f64"), opset.constant(_SPREAD))
+        places = opset.convert(opset.floor(spread), "i64")
+    found = opset.gather(rows, places, _int(axis))
     return opset.transpose(found, np.array([1, 0], np.int64)) if axis else found
 
 
