@@ -7,6 +7,7 @@ standard library alone; what runs recipes is imported when the first recipe is f
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from runner.harness.session import Session
 
 SCHEMA = "recipe.test/1"
+COLLECTED = "collected.json"
+"""The file of the shared folder that says what was selected."""
 RESULTS = "build/recipe-test"
 TIMEOUT_S = 3600.0
 OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -110,7 +113,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if (session := config.stash.get(_session, None)) is not None:
         from runner.harness.narrow import narrow
 
-        narrow(session, config, items)
+        try:
+            narrow(session, config, items)
+        finally:
+            recorder_of(config).share(session)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -148,7 +154,6 @@ class Recorder:
         self.codes: set[int] = set()
         self.selection: str | None = None
         self.selected: tuple[str, ...] = ()
-        self.is_interrupted = False
 
     @property
     def _worker(self) -> dict[str, Any] | None:
@@ -170,17 +175,21 @@ class Recorder:
         """Tells a worker of pytest-xdist where the shared folder is."""
         node.workerinput["recipe_scratch"] = str(self.scratch())
 
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
-        """Takes over what a worker has seen; one that crashed has seen nothing."""
-        seen = getattr(node, "workeroutput", {}).get("recipe")
-        if seen is not None:
-            self.codes |= set(seen["codes"])
-            self.selection, self.selected = seen["selection"], tuple(seen["selected"])
+    def share(self, ours: Session) -> None:
+        """Leaves what was collected in the shared folder: the same from all workers, of which each
+        may die.
+        """
+        from runner.text_file import write_text
 
-    def pytest_keyboard_interrupt(self) -> None:
-        """Notes that not all has run."""
-        self.is_interrupted = True
+        found = {"codes": [*ours.codes], "selection": ours.selection, "selected": ours.selected}
+        write_text(self.scratch() / COLLECTED, json.dumps(found))
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Notes that somebody has stopped the session; it stops itself by other kinds of these."""
+        from runner.cli.exits import INTERRUPTED
+
+        if excinfo.type in (KeyboardInterrupt, pytest.exit.Exception):
+            self.codes.add(INTERRUPTED)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Notes what can't be collected."""
@@ -196,26 +205,21 @@ class Recorder:
                 self.items.append({"id": report.nodeid, **found, "text": text})
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Writes the results, or hands over what only this worker knows."""
-        ours = self._config.stash.get(_session, None)
-        if ours is not None:
-            self.codes |= ours.codes
-            self.selection, self.selected = ours.selection, ours.selected
-        if self._worker is not None:
-            output: dict[str, Any] = self._config.workeroutput  # type: ignore[attr-defined]
-            output["recipe"] = {
-                "codes": sorted(self.codes),
-                "selection": self.selection,
-                "selected": list(self.selected),
-            }
-        elif self._has_run() and not self._config.option.collectonly:
+        """Writes the results, in the process that was started."""
+        if self._worker is not None or not self._has_recipes():
+            return
+        found = json.loads((self.scratch() / COLLECTED).read_text(encoding="utf-8"))
+        self.codes |= set(found["codes"])
+        self.selection, self.selected = found["selection"], tuple(found["selected"])
+        if not self._config.option.collectonly:
             from runner.harness.results import keep
 
-            keep(self, session_of(self._config).settings)
+            stops_early = bool(self._config.option.maxfail)
+            keep(self, session_of(self._config).settings, stops_early=stops_early)
 
-    def _has_run(self) -> bool:
-        """Whether there was a recipe in this session."""
-        return bool(self.selection is not None or self.items or self.codes)
+    def _has_recipes(self) -> bool:
+        """Whether a recipe, or what was asked about recipes, was met in collecting."""
+        return self._scratch is not None and (self.scratch() / COLLECTED).exists()
 
     def pytest_unconfigure(self) -> None:
         """Removes the shared folder."""

@@ -1,7 +1,6 @@
 """Hardware descriptors to the library's Target.
 
-Descriptors that ship stand beside the installed package `hw_targets`; they are never looked for in
-the working directory.
+Descriptors that ship stand beside this package; they are never looked for in the working directory.
 """
 
 from __future__ import annotations
@@ -12,9 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import hw_targets
 from quant.scheme import Granularity, Mode, Preset, Scheme
 from quant.target import Support, Target
+from runner import shipped
 from runner.document.check import Checked, check
 from runner.document.composition import Kind, compose_document, edited_document
 from runner.document.document import Document, KeyPath, locate, locate_key
@@ -24,7 +23,7 @@ from runner.operation_types import OPERATION_TYPES, OURS
 from runner.recipe.bases import find_beside
 from runner.target_schema import DESCRIPTOR, GROUPS
 
-FOLDER = Path(hw_targets.__file__).parent
+FOLDER = shipped.TARGETS
 SUFFIX = ".yaml"
 
 

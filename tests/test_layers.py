@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OURS = frozenset({"quant", "runner", "recipes", "hw_targets", "tests", "benchmarks"})
 ALLOWED = {
     "quant": {"quant"},
-    "runner": {"quant", "runner", "hw_targets", "recipes"},
+    "runner": {"quant", "runner"},
     "recipes": set[str](),
     "hw_targets": set[str](),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 DONE, FAILED, INVALID, CRASHED, MISSING, NOTHING, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
-SEVERITY = (INVALID, MISSING, CRASHED, FAILED, DONE)
+SEVERITY = (INTERRUPTED, INVALID, MISSING, CRASHED, FAILED, DONE)
 """Worst first."""
 
 

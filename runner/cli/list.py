@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-import recipes
+from runner import shipped
 from runner.cache.folder import cache_folder
 from runner.cli.emit import emit_json, show_failure
 from runner.cli.exits import NOTHING, worst
@@ -108,7 +108,7 @@ def _as_path(word: str, path: Path | None) -> Path:
 
 def _recipes(path: Path | None, roots: Mapping[str, Path]) -> tuple[list[Row], list[Failure]]:
     here = Path(RECIPES)
-    folder = path or (here if here.is_dir() else Path(recipes.__file__).parent)
+    folder = path or (here if here.is_dir() else shipped.RECIPES)
     options = [f"--root={name}={folder}" for name, folder in roots.items()]
     index = open_index(cache_folder(), partial(_read, roots=roots), options)
     rows, failures = [], []

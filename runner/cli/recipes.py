@@ -31,8 +31,7 @@ class Results(Generic[T]):
     def exit_code(self, codes: Iterable[int] = ()) -> int:
         """The worst of the failures' codes and of those of what was done."""
         found = [each.exit_code for each in self.failures]
-        special = [code for code in (INTERRUPTED, NOTHING) if code in found]
-        return special[0] if special else worst([*found, *codes])
+        return NOTHING if NOTHING in found else worst([*found, *codes])
 
 
 def for_each(

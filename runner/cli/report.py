@@ -32,8 +32,13 @@ def merge(folders: tuple[Path, ...], results: Path) -> int:
 
     Exits as that one run had.
     """
-    whole = merged([(folder, read_results(folder)) for folder in folders])
+    parts = [(folder, read_results(folder)) for folder in folders]
+    whole = merged(parts)
     merge_junit([folder / JUNIT for folder in folders], results / JUNIT)
     write_results(results, whole)
     click.echo(f"{len(whole.items)} checks of {len(folders)} shards: {results}")
+    for folder, part in parts:
+        if part.missing:
+            count, first = len(part.missing), part.missing[0]
+            click.echo(f"{folder}: {count} checks did not run, such as {first}", err=True)
     return exit_code_of(whole)

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from runner.cli.emit import emit_json
-from runner.cli.exits import CRASHED, DONE, INTERRUPTED, INVALID, NOTHING
+from runner.cli.exits import CRASHED, DONE, INVALID, NOTHING
 from runner.cli.failure import Failure
 from runner.cli.options import (
     Output,
@@ -29,6 +29,9 @@ from runner.selection import located
 
 HERE = "recipes"
 PLUGIN = "runner.pytest_plugin"
+XDIST = ("--dist", "loadscope", "--max-worker-restart", "0")
+"""A run is of one worker; where one dies the session ends, since xdist 3.8 hands finished scopes to
+the one that takes its place, and waits for ever."""
 PYTEST_CODES = {0: DONE, 1: CRASHED, 2: CRASHED, 3: CRASHED, 4: INVALID, 5: NOTHING}
 """Our exit codes by pytest's, where no check and no recipe has led to one: a worker died, say."""
 
@@ -135,7 +138,7 @@ def _chosen(options: dict[str, Any]) -> list[str]:
         if options[name] is not None:
             words += [flag, options[name]]
     if options["workers"]:
-        words += ["-p", "xdist", "-n", options["workers"], "--dist", "loadscope"]
+        words += ["-p", "xdist", "-n", options["workers"], *XDIST]
     if options["collect_only"]:
         words += ["--collect-only", "-q"]
     else:
@@ -167,8 +170,6 @@ def _exit_code(ended: int, heard: Recorder | None) -> int:
     """Our exit code, by pytest's and by what was found."""
     from runner.harness.results import exit_code_of
 
-    if heard is not None and heard.is_interrupted:
-        return INTERRUPTED
     found = DONE if heard is None else exit_code_of(heard)
     return found or PYTEST_CODES.get(ended, ended)
 

@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.cli.exits import worst
+from runner.cli.exits import CRASHED, worst
 from runner.document.names import listed
 from runner.errors import UsageError
 from runner.harness.history import add_to_history
+from runner.harness.junit import NAME as JUNIT
 from runner.harness.settings import Settings
 from runner.harness.shard import Shard, parse_shard
 from runner.pytest_plugin import SCHEMA, Recorder
@@ -31,13 +32,16 @@ class Results:
         selection: the digest of the ids of all selected checks.
         items: a mapping per check, in the order of their ids.
         errors: what could not be read, by id.
-        codes: the exit codes that errors lead to.
+        missing: the ids of checks that were to run, and of which nothing is known: the session
+            was interrupted, a worker died, or it stopped after a failure.
+        codes: the exit codes that errors, and what is missing, lead to.
     """
 
     shard: str | None
     selection: str
     items: tuple[Mapping[str, Any], ...]
     errors: tuple[Mapping[str, str], ...] = ()
+    missing: tuple[str, ...] = ()
     codes: tuple[int, ...] = ()
     schema: str = SCHEMA
 
@@ -47,18 +51,36 @@ def exit_code_of(found: Results | Recorder) -> int:
     return worst([*found.codes, *(each["exit_code"] for each in found.items)])
 
 
-def keep(heard: Recorder, settings: Settings) -> None:
-    """Writes the results of a session, and adds them to the history."""
+def keep(heard: Recorder, settings: Settings, *, stops_early: bool) -> None:
+    """Writes the results of a session, and adds them to the history.
+
+    Where nothing else tells why a check has no outcome, it counts as crashed. `stops_early`: the
+    session was to stop after a failure, which is reason enough.
+    """
+    items = _sorted({**each, "id": ID.format(**each)} for each in heard.items)
+    missing = tuple(sorted({*heard.selected} - {each["id"] for each in items}))
+    is_told = bool(exit_code_of(heard)) and stops_early
+    if (missing and not is_told) or (heard.errors and not heard.codes):
+        heard.codes.add(CRASHED)
     write_results(
         settings.results,
         Results(
             shard=None if settings.shard is None else str(settings.shard),
             selection=heard.selection or "",
-            items=_sorted({**each, "id": ID.format(**each)} for each in heard.items),
+            items=items,
             errors=_sorted(heard.errors),
+            missing=missing,
             codes=tuple(sorted(heard.codes)),
         ),
     )
+
+
+def forget(folder: Path) -> None:
+    """Removes the results of an earlier session, so that they are not taken for those of one that
+    is killed; the history stays."""
+    if (folder / NAME).exists():
+        for name in (NAME, JUNIT):
+            (folder / name).unlink(missing_ok=True)
 
 
 def write_results(folder: Path, results: Results) -> None:
@@ -109,6 +131,7 @@ def merged(parts: Sequence[tuple[Path, Results]]) -> Results:
         selection=selections.pop(),
         items=_sorted(items),
         errors=_unique(error for _, each in parts for error in each.errors),
+        missing=tuple(sorted(name for _, each in parts for name in each.missing)),
         codes=tuple(sorted({code for _, each in parts for code in each.codes})),
     )
 

@@ -18,6 +18,7 @@ from runner.harness.changed import Changes
 from runner.harness.history import Last, load_history
 from runner.harness.once import machine, once
 from runner.harness.outcome import Outcome, run_apart
+from runner.harness.results import forget
 from runner.harness.select import parse_selection, selects_changes
 from runner.harness.settings import HEAD, Settings, reader
 from runner.harness.shard import parse_shard
@@ -138,6 +139,8 @@ def make_session(config: pytest.Config, scratch: Path) -> Session:
             changes.expect_revision(settings.here)
     except RunnerError as error:
         raise pytest.UsageError(str(error)) from error
+    if not config.option.collectonly:
+        forget(settings.results)
     return Session(
         settings=settings,
         index=open_index(cache_folder(), settings.read, settings.apply),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-import recipes
+from runner import shipped
 from runner.catalog.bounds import HINT, catalog_of, escape
 from runner.document.composition import Kind
 from runner.document.document import Document
@@ -23,7 +23,6 @@ from runner.errors import (
 from runner.recipe.files import fault_of
 
 VERSION = 1
-BUILTIN_FOLDER = Path(recipes.__file__).parent
 SUFFIX = ".yaml"
 SUFFIXES = (SUFFIX, ".yml")
 EXPECTED = "expected builtin:NAME, catalog:NAME/PATH or ./PATH"
@@ -36,7 +35,7 @@ OTHER_KINDS = {
 
 def builtin_names() -> tuple[str, ...]:
     """The names of the recipes that ship, sorted, as `builtin:` takes them."""
-    found = (path.relative_to(BUILTIN_FOLDER) for path in BUILTIN_FOLDER.rglob(f"*{SUFFIX}"))
+    found = (path.relative_to(shipped.RECIPES) for path in shipped.RECIPES.rglob(f"*{SUFFIX}"))
     return tuple(sorted(path.with_suffix("").as_posix() for path in found))
 
 
@@ -97,7 +96,7 @@ def _find_builtin(name: str, place: Location) -> Path:
     names = builtin_names()
     if name not in names:
         _fail(place, f"there is no builtin recipe {name!r}{suggest(name, names)}", _known(names))
-    return BUILTIN_FOLDER / f"{name}{SUFFIX}"
+    return shipped.RECIPES / f"{name}{SUFFIX}"
 
 
 def _find_in_catalog(name: str, place: Location) -> Path:

@@ -188,3 +188,16 @@ def test_list_recipes(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ]
     assert main(["list", "recipes", str(tiny)]) == 0
     assert "A tiny net" in capsys.readouterr().out
+
+
+def test_folders_named_as_ours_are_not_taken_for_ours(tiny: Path) -> None:
+    """`python -m` puts the working directory first; nothing in it is imported."""
+    for name in ("recipes", "hw_targets"):
+        (tiny / name).mkdir()
+        (tiny / name / "__init__.py").write_text("raise SystemExit(9)\n")
+    path = write_recipe(tiny)
+    path.write_text(path.read_text().replace("metadata: ", "extends: builtin:base/cnn\nmetadata: "))
+    done = subprocess.run(
+        [*PROGRAM, "validate", path.name], cwd=tiny, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr

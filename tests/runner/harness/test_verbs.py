@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -120,10 +122,13 @@ def test_retry_runs_what_did_not_pass(call: Call, project: Path) -> None:
     assert call("test", "--lf")[0] == 5
 
 
-def test_first_failure(call: Call, project: Path) -> None:
-    write_answers(project, {"a": answer(check(status="fail")), "b": answer()})
-    assert call("test", "-x")[0] == 1
-    assert calls(project) == ["a"]
+@pytest.mark.parametrize("words", [(), ("-n", "1")], ids=["here", "worker"])
+def test_first_failure(call: Call, project: Path, words: tuple[str, ...]) -> None:
+    write_recipe(project / "recipes", "a.yaml", checks=IMPOSSIBLE, out="build/a")
+    write_answers(project, {"a": answer(check("floor", "fail")), "b": answer()})
+    assert call("test", "-x", *words)[0] == 1
+    assert read_results(KEPT).missing == tuple(ALL[1:])
+    assert read_results(KEPT).codes == ()
 
 
 def test_collect_only(call: Call, project: Path) -> None:
@@ -233,3 +238,70 @@ def test_a_missing_shard(call: Call) -> None:
     call("test", "--shard", "1/2", "--results", "part1")
     assert call("report", "merge", "part1")[0] == 2
     assert call("report", "merge", "nowhere")[0] == 2
+
+
+def test_an_interrupted_shard_is_no_pass(
+    call: Call, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_recipe(project / "recipes", "c.yaml", out="build/c")
+    write_answers(project, {"a": answer(), "b": answer(), "c": answer()})
+    codes = [call("test", "--shard", f"{i}/2", "--results", f"part{i}")[0] for i in (1, 2)]
+    assert codes == [0, 0]
+    run, runs = subprocess.run, iter([subprocess.run])
+
+    def interrupt(*words: Any, **options: Any) -> Any:
+        return next(runs, stop)(*words, **options)
+
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("runner.harness.outcome.subprocess.run", interrupt)
+    assert call("test", "--shard", "1/2", "--results", "part1")[0] == 130
+    monkeypatch.setattr("runner.harness.outcome.subprocess.run", run)
+    assert call("report", "merge", "part1", "part2", "--results", "merged")[0] == 130
+    missing = read_results(Path("merged")).missing
+    assert missing == read_results(Path("part1")).missing != ()
+
+
+def test_what_a_dead_worker_did_not_tell_is_no_pass(call: Call, project: Path) -> None:
+    (project / "die.py").write_text(
+        "import os\n"
+        "def pytest_runtest_protocol(item):\n"
+        "    if 'b.yaml::npu' in item.nodeid:\n"
+        "        os._exit(9)\n"
+    )
+    words = ("--pytest-args", "-p die", "-n", "1", "--shard", "1/1", "--results", "part1")
+    done = subprocess.run(
+        [sys.executable, "-m", "runner", "test", *words],
+        env={**os.environ, "PYTHONPATH": str(project)},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert read_results(Path("part1")).missing == (ALL[2],)
+    assert call("report", "merge", "part1", "--results", "merged")[0] == 3
+
+
+def test_results_of_an_earlier_session_are_gone_once_another_begins(
+    call: Call, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is killed outright leaves none, so nothing can be taken for its results."""
+    assert call("test")[0] == 0
+    there = []
+
+    def look(*words: Any, **options: Any) -> Any:
+        there.extend(each.name for each in (project / KEPT).iterdir())
+        return run(*words, **options)
+
+    run = subprocess.run
+    monkeypatch.setattr("runner.harness.outcome.subprocess.run", look)
+    assert call("test", "recipes/a.yaml")[0] == 0
+    assert sorted(there) == ["history.json", "logs"]
+
+
+def test_workers_know_what_was_selected(call: Call, project: Path) -> None:
+    for i in (1, 2):
+        call("test", "-n", "1", "--shard", f"{i}/2", "--results", f"part{i}")
+    call("test", "--results", "whole")
+    selections = {read_results(Path(each)).selection for each in ("part1", "part2", "whole")}
+    assert (len(selections), "" in selections) == (1, False)
