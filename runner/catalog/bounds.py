@@ -13,6 +13,8 @@ from pathlib import Path
 
 from runner.cache.folder import cache_folder
 from runner.errors import UsageError
+from runner.model_files import BESIDE, model_files
+from runner.recipe.files import MODEL_SUFFIXES
 
 MANIFEST = "catalog.yaml"
 FETCHED = "catalogs"
@@ -50,7 +52,9 @@ def escape(path: Path, writer: Path) -> str:
     if not path.is_relative_to(catalog):
         return f"{str(path)!r} lies outside of the catalog {str(catalog)!r}"
     home = os.path.realpath(catalog)
-    for each in _read_with(path):
+    for each in map(_normal, _read_with(path)):
+        if not each.is_relative_to(catalog):
+            return f"{path.name} names {str(each)!r}, which lies outside of the catalog"
         if not Path(os.path.realpath(each)).is_relative_to(home):
             return f"the link {str(each.relative_to(catalog))!r} leads out of the catalog"
     return ""
@@ -64,12 +68,13 @@ def refuse_fetched(path: Path) -> None:
 
 
 def _read_with(path: Path) -> Iterator[Path]:
-    """The path and every link that is read along with it."""
+    """The path, the weights of a model, and every link below a folder."""
     while any(character in str(path) for character in WILDCARDS):
         path = path.parent
     yield path
-    if path.suffix == ".xml":
-        yield path.with_suffix(".bin")
+    if path.suffix.lower() in MODEL_SUFFIXES:
+        yield from (path.with_suffix(each) for each in BESIDE.values())  # whatever it calls itself
+        yield from model_files(path)
     for folder, names, files in os.walk(path):
         yield from (link for name in (*names, *files) if (link := Path(folder, name)).is_symlink())
 

@@ -96,7 +96,7 @@ class Session:
         """
         self.changes.expect_repository(header.path)
         from runner.baseline.file import FOLDER
-        from runner.model_digest import model_files
+        from runner.model_files import model_files
 
         accepted = (header.path.parent / FOLDER).glob(f"{header.name}.*")
         if self.changes.touch([*header.files, *header.inputs, *accepted]):

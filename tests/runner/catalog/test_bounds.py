@@ -10,6 +10,7 @@ import pytest
 
 from tests.runner.catalog.builders import commit, write_catalog, write_child
 from tests.runner.catalog.conftest import Call
+from tests.runner.test_model_digest import external
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,24 @@ def linked_folder(folder: Path) -> None:
     replaced("{loader: npz, path: data.npz}", "{{loader: image_folder, path: pictures}}")(folder)
 
 
+def linked_weights(model: str, weights: str) -> Callable[[Path], None]:
+    """A model with weights that are a link."""
+
+    def edit(folder: Path) -> None:
+        (folder / "tiny.bin").unlink()
+        (folder / model).write_bytes(external("w.data"))
+        linked(weights, "{above}/secret.npz")(folder)
+        replaced("tiny.xml", model)(folder)
+
+    return edit
+
+
+def named_weights(folder: Path) -> None:
+    """A model that names a file elsewhere as its weights."""
+    (folder / "m.onnx").write_bytes(external("../secret.npz"))
+    replaced("tiny.xml", "m.onnx")(folder)
+
+
 OUT = "lies outside of the catalog"
 ESCAPES = (
     Escape(
@@ -80,6 +99,30 @@ ESCAPES = (
         edit=linked("tiny.bin", "{above}/secret.npz"),
         place="tiny.yaml:4:15",
         words="the link 'tiny.bin' leads out",
+    ),
+    Escape(
+        id="weights of paddle",
+        edit=linked_weights("m.pdmodel", "m.pdiparams"),
+        place="tiny.yaml:4:15",
+        words="the link 'm.pdiparams' leads out",
+    ),
+    Escape(
+        id="weights of onnx",
+        edit=linked_weights("m.onnx", "w.data"),
+        place="tiny.yaml:4:15",
+        words="the link 'w.data' leads out",
+    ),
+    Escape(
+        id="weights of an .XML",
+        edit=linked_weights("m.XML", "m.bin"),
+        place="tiny.yaml:4:15",
+        words="the link 'm.bin' leads out",
+    ),
+    Escape(
+        id="weights that the model names",
+        edit=named_weights,
+        place="tiny.yaml:4:15",
+        words="secret.npz', which lies outside of the catalog",
     ),
     Escape(
         id="link below a folder",
