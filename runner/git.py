@@ -20,9 +20,16 @@ KEPT = ("GIT_SSH", "GIT_SSL_", "GIT_ASKPASS", "GIT_CONFIG", "GIT_EXEC_PATH", "GI
 
 
 def git(
-    folder: Path, *arguments: str, needed_by: str, settings: tuple[str, ...] = ()
+    folder: Path,
+    *arguments: str,
+    needed_by: str,
+    settings: tuple[str, ...] = (),
+    is_bare: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """What git says in the folder; `settings` are more of its configuration, as `a.b=c`.
+
+    `is_bare`: the user's and the machine's configuration don't count, so that no filter of theirs
+    (git-lfs, say) runs because the files of a repository ask for it.
 
     Raises:
         MissingTool: there is no git.
@@ -36,12 +43,23 @@ def git(
             text=True,
             errors="replace",
             check=False,
-            env=_environment(),
+            env=_environment() | (BARE if is_bare else {}),
             stdin=subprocess.DEVNULL,
         )
     except FileNotFoundError as error:
         message = f"{needed_by} needs git, which is not installed"
         raise MissingTool(message) from error
+
+
+BARE = {
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_SYSTEM": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_COUNT": "0",
+    "GIT_CONFIG_PARAMETERS": "",
+    "GIT_ATTR_NOSYSTEM": "1",
+}
+"""Variables of a git that reads no configuration but the repository's own."""
 
 
 def _environment() -> dict[str, str]:

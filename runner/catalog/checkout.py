@@ -18,7 +18,12 @@ from runner.git import git
 from runner.project import COMMIT
 
 NEEDED_BY = "a catalog in git"
-AS_IT_IS = ("core.autocrlf=false", "core.eol=lf", "core.symlinks=true")
+AS_IT_IS = (
+    "core.autocrlf=false",
+    "core.eol=lf",
+    "core.symlinks=true",
+    f"core.attributesFile={os.devnull}",
+)
 """Files have the same bytes on every machine."""
 
 
@@ -47,26 +52,23 @@ def resolve_rev(url: str, rev: str) -> str:
     raise UsageError(message)
 
 
-def fetch(url: str, commit: str) -> Path:
-    """The folder with the files of the commit, fetched where it is not there yet.
+def fetch_anew(url: str, commit: str) -> Path:
+    """The folder with the files of the commit as they are fetched now; what is there already is
+    left to its readers where it is the same.
 
     Raises:
         CatalogError: the repository can't be reached, or has no such commit.
     """
     folder = checkout_folder(url, commit)
-    if folder.is_dir():
-        return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder.parent) as aside:
-        _check_out(Path(aside, "files"), url, commit)
-        with suppress(OSError):  # another process was faster
-            Path(aside, "files").replace(folder)
+        files = Path(aside, "files")
+        _check_out(files, url, commit)
+        if folder.is_dir() and tree_digest(folder) != tree_digest(files):
+            folder.replace(Path(aside, "damaged"))
+        with suppress(OSError):  # it is there, or another process was faster
+            files.replace(folder)
     return folder
-
-
-def forget(url: str, commit: str) -> None:
-    """Removes the files of a commit."""
-    shutil.rmtree(checkout_folder(url, commit), ignore_errors=True)
 
 
 def _check_out(folder: Path, url: str, commit: str) -> None:
@@ -76,12 +78,12 @@ def _check_out(folder: Path, url: str, commit: str) -> None:
     if shallow.returncode:  # not every server hands out single commits
         heads = "+refs/heads/*:refs/heads/*"
         _run(folder, url, "fetch", "--quiet", "--tags", "--update-head-ok", "--", url, heads)
-    _run(folder, url, "checkout", "--quiet", "--detach", commit)
+    _run(folder, url, "checkout", "--quiet", "--detach", commit, is_bare=True)
     shutil.rmtree(folder / ".git")
 
 
-def _run(folder: Path, url: str, *arguments: str) -> str:
-    done = _git(folder, *arguments)
+def _run(folder: Path, url: str, *arguments: str, is_bare: bool = False) -> str:
+    done = _git(folder, *arguments, is_bare=is_bare)
     if done.returncode:
         said = re.sub(r"\s+", " ", done.stderr).strip() or f"git ends with {done.returncode}"
         message = f"{url} can't be fetched: {said}"
@@ -89,8 +91,8 @@ def _run(folder: Path, url: str, *arguments: str) -> str:
     return done.stdout
 
 
-def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return git(folder, *arguments, needed_by=NEEDED_BY, settings=AS_IT_IS)
+def _git(folder: Path, *arguments: str, is_bare: bool = False) -> subprocess.CompletedProcess[str]:
+    return git(folder, *arguments, needed_by=NEEDED_BY, settings=AS_IT_IS, is_bare=is_bare)
 
 
 def tree_digest(folder: Path, *, follow: bool = False) -> str:

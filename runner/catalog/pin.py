@@ -8,11 +8,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runner.cache.folder import cache_folder
-from runner.catalog.checkout import fetch, forget, resolve_rev, tree_digest
+from runner.catalog.checkout import checkout_folder, fetch_anew, resolve_rev, tree_digest
 from runner.catalog.find import Catalog, folder_of
 from runner.catalog.lock import Locked
 from runner.catalog.manifest import read_manifest
-from runner.errors import CatalogError, MissingError, RunnerError, UsageError
+from runner.errors import (
+    CatalogError,
+    DocumentError,
+    MissingError,
+    RecipeError,
+    RunnerError,
+    UsageError,
+)
 from runner.header import Header
 from runner.index import Index, open_index
 from runner.project import Project, Source
@@ -43,42 +50,73 @@ class Verified:
 
 
 def lock_catalog(
-    source: Source, project: Project, *, locked: Locked | None = None, is_update: bool = False
+    source: Source, project: Project, before: Locked | None = None, *, is_partial: bool = False
 ) -> Locked:
-    """The catalog fetched and locked as it is now, or fetched as it is `locked`.
+    """The catalog fetched and locked as it is now; `before`: as it was locked until now.
 
-    An update expects that all recipes can be read: what others need would be locked no longer.
+    `is_partial`: recipes that can't be read here are left out, so what they read is not locked.
 
     Raises:
         CatalogError, UsageError: it can't be had.
-        RecipeError: it has no right `catalog.yaml`.
-        RunnerError: an update, and one of its recipes can't be read here.
+        RecipeError: it has no right `catalog.yaml`, or recipes that are wrong.
+        RunnerError: a recipe can't be read here.
     """
-    commit = ""
-    if source.git:
-        commit = resolve_rev(source.git, source.rev) if locked is None else locked.commit
-        _fetch(source, commit, "" if locked is None else locked.content)
+    commit = resolve_rev(source.git, source.rev) if source.git else ""
+    if source.git and not _is_here(source, commit, before):
+        fetch_anew(source.git, commit)
     now = Locked(git=source.git, rev=source.rev, folder=source.folder, commit=commit, content="")
-    folder = folder_of(Catalog(name=source.name, source=source, locked=now))
-    read_manifest(folder)
-    if locked is not None:
-        return locked
+    folder = _checked(source, now)
     contents = contents_of(folder)
-    for error in contents.errors.values() if is_update else ():
-        raise error
+    if not is_partial:
+        _expect_readable(contents)
     inputs = dict(_inputs(contents, folder, project))
     return replace(now, content=tree_digest(folder), inputs=inputs)
 
 
-def _fetch(source: Source, commit: str, content: str) -> None:
-    """Fetches a commit; what was damaged since it was locked is fetched again."""
-    for _ in range(2):
-        folder = fetch(source.git, commit) / source.folder
-        if not content or tree_digest(folder) == content:
-            return
-        forget(source.git, commit)
-    message = f"the files of the catalog {source.name!r} at {commit} are not those that were locked"
-    raise CatalogError(message)
+def fetch_locked(source: Source, locked: Locked) -> None:
+    """Fetches the catalog as it is locked, where it is not here or was damaged.
+
+    Raises:
+        CatalogError: it can't be had, or not as it was locked.
+        RecipeError: it has no right `catalog.yaml`.
+    """
+    if source.git and locked.is_of(source) and not _is_here(source, locked.commit, locked):
+        folder = fetch_anew(source.git, locked.commit) / source.folder
+        if tree_digest(folder) != locked.content:
+            message = (
+                f"the files of the catalog {source.name!r} at {locked.commit} are not those that "
+                "were locked"
+            )
+            raise CatalogError(message)
+    _checked(source, locked)
+
+
+def _is_here(source: Source, commit: str, locked: Locked | None) -> bool:
+    """Whether the commit's files are here as they were locked; those of which nothing was locked
+    may be damaged."""
+    folder = checkout_folder(source.git, commit) / source.folder
+    if locked is None or not locked.is_of(source) or locked.commit != commit:
+        return False
+    return folder.is_dir() and tree_digest(folder) == locked.content
+
+
+def _checked(source: Source, locked: Locked) -> Path:
+    """The folder of the catalog, which has a right `catalog.yaml`."""
+    folder = folder_of(Catalog(name=source.name, source=source, locked=locked))
+    read_manifest(folder)
+    return folder
+
+
+def _expect_readable(contents: Contents) -> None:
+    """Raises what is wrong with recipes: all of their mistakes, else what this machine lacks."""
+    errors = [each for each in contents.errors.values() if isinstance(each, DocumentError)]
+    if errors:
+        raise RecipeError([problem for each in errors for problem in each.problems])
+    for error in contents.errors.values():
+        for path, other in contents.errors.items():
+            if other is not error:
+                error.add_note(f"{path}: {other}")
+        raise error
 
 
 def contents_of(folder: Path) -> Contents:

@@ -20,6 +20,7 @@ from runner.catalog.pin import (
     Contents,
     contents_of,
     expect_fixed,
+    fetch_locked,
     lock_catalog,
     moving,
     verify_catalog,
@@ -40,6 +41,13 @@ frozen_option = click.option(
     "--frozen", is_flag=True, help="Refuse a tag or a branch, which can move."
 )
 
+partial_option = click.option(
+    "--partial",
+    "is_partial",
+    is_flag=True,
+    help="Lock nothing of what recipes read that can't be read here, instead of refusing.",
+)
+
 
 @click.group()
 def command() -> None:
@@ -57,9 +65,17 @@ def command() -> None:
 @click.option("--rev", help="Commit, tag or branch.  [default: the commit that HEAD is now]")
 @click.option("--folder", default="", help="Where catalog.yaml is in it.")
 @frozen_option
+@partial_option
 @output_options
 def add(
-    *, name: str, source: str, rev: str | None, folder: str, frozen: bool, **options: Any
+    *,
+    name: str,
+    source: str,
+    rev: str | None,
+    folder: str,
+    frozen: bool,
+    is_partial: bool,
+    **options: Any,
 ) -> int:
     """Fetch a catalog, and write it to recipes.toml and recipe.lock."""
     output, path = read_output(options), _project_file() or Path.cwd() / PROJECT_FILE
@@ -73,7 +89,7 @@ def add(
     if "git" in words and rev is None:
         words["rev"] = resolve_rev(words["git"], HEAD)
     new = _source(name, words, project)
-    locked = lock_catalog(new, project)
+    locked = lock_catalog(new, project, is_partial=is_partial)
     if frozen:
         expect_fixed(new, locked.commit)
     before = path.read_text("utf-8").rstrip() + "\n\n" if path.exists() else ""
@@ -87,8 +103,11 @@ def add(
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("--locked", "is_locked", is_flag=True, help="Fetch what recipe.lock says, as it is.")
 @frozen_option
+@partial_option
 @output_options
-def update(*, names: tuple[str, ...], is_locked: bool, frozen: bool, **options: Any) -> int:
+def update(
+    *, names: tuple[str, ...], is_locked: bool, frozen: bool, is_partial: bool, **options: Any
+) -> int:
     """Fetch catalogs anew and lock what they are now; with --locked, change nothing."""
     output, project = read_output(options), _project()
     known = known_catalogs(project.path)
@@ -96,11 +115,12 @@ def update(*, names: tuple[str, ...], is_locked: bool, frozen: bool, **options: 
     for catalog in _named(names, known):
         if catalog.source is None:
             continue
-        if is_locked and catalog.locked is None:
-            message = f"the catalog {catalog.name!r} is not locked; run update without --locked"
-            raise UsageError(message)
-        locked = catalog.locked if is_locked else None
-        found[catalog.name] = lock_catalog(catalog.source, project, locked=locked, is_update=True)
+        if is_locked:
+            found[catalog.name] = _as_locked(catalog, catalog.source)
+        else:
+            found[catalog.name] = lock_catalog(
+                catalog.source, project, catalog.locked, is_partial=is_partial
+            )
         if frozen:
             expect_fixed(catalog.source, found[catalog.name].commit)
     if not is_locked:
@@ -186,6 +206,15 @@ def _named(names: Iterable[str], known: dict[str, Catalog]) -> list[Catalog]:
             message = f"unknown catalog {name!r}; there are {listed(known)}{suggest(name, known)}"
             raise UsageError(message)
     return [each for name, each in known.items() if name in (tuple(names) or known)]
+
+
+def _as_locked(catalog: Catalog, source: Source) -> Locked:
+    """What the lock says of the catalog, which is here then."""
+    if catalog.locked is None:
+        message = f"the catalog {catalog.name!r} is not locked; run update without --locked"
+        raise UsageError(message)
+    fetch_locked(source, catalog.locked)
+    return catalog.locked
 
 
 def _words(source: str, rev: str | None, folder: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from runner.data.sample import Array
 from runner.errors import DataError
+from runner.git_lfs import pointer_fault
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -78,6 +79,7 @@ def read_pixels(path: Path) -> Array:
             return np.asarray(_to_rgb(image))
     except broken as error:
         message = f"the picture can't be read ({error}); replace it or leave it out"
+        message = pointer_fault(path) or message
         raise DataError(message, path) from error
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runner.document.names import listed, suggest
+from runner.git_lfs import pointer_fault
+from runner.model_files import model_files
 
 MODEL_SUFFIXES = (".xml", ".onnx", ".tflite", ".pb", ".pdmodel")
 SAVED_MODEL = "saved_model.pb"
@@ -27,7 +29,7 @@ def fault_of(kind: str, path: Path) -> str:
 def _file(path: Path) -> str:
     if _is(Path.is_dir, path):
         return f"expected a file, but {str(path)!r} is a folder"
-    return "" if _is(Path.is_file, path) else _missing("file", path)
+    return pointer_fault(path) if _is(Path.is_file, path) else _missing("file", path)
 
 
 def _folder(path: Path) -> str:
@@ -49,16 +51,16 @@ def _files(path: Path) -> str:
 
 def _model(path: Path) -> str:
     if _is(Path.is_dir, path):
-        is_saved_model = _is(Path.is_file, path / SAVED_MODEL)
-        return "" if is_saved_model else f"no {SAVED_MODEL} in the folder {str(path)!r}"
-    if path.suffix.lower() not in MODEL_SUFFIXES:
+        if not _is(Path.is_file, path / SAVED_MODEL):
+            return f"no {SAVED_MODEL} in the folder {str(path)!r}"
+    elif path.suffix.lower() not in MODEL_SUFFIXES:
         suffixes = listed(MODEL_SUFFIXES)
         return f"{path.name!r} is no model file; expected {suffixes}, or a SavedModel folder"
-    if fault := _file(path):
+    elif fault := _file(path):
         return fault
-    if path.suffix.lower() == ".xml" and (fault := _file(path.with_suffix(".bin"))):
+    elif path.suffix.lower() == ".xml" and (fault := _file(path.with_suffix(".bin"))):
         return f"the weights are missing: {fault}"
-    return ""
+    return next(filter(None, map(pointer_fault, model_files(path))), "")
 
 
 _FAULTS: dict[str, Callable[[Path], str]] = {

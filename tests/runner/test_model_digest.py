@@ -55,7 +55,9 @@ def test_a_folder_in_the_order_of_names(tmp_path: Path) -> None:
     assert model_digest(tmp_path) == hashlib.sha256(b"123").hexdigest()
 
 
-@pytest.mark.parametrize("content", [b"", external("missing.data"), external("."), external("x" * 300)])
+@pytest.mark.parametrize(
+    "content", [b"", external("missing.data"), external("."), external("x" * 300)]
+)
 def test_what_is_no_file_is_left_to_the_reader(content: bytes, tmp_path: Path) -> None:
     path = written(tmp_path, {"a.onnx": content})
     assert model_digest(path) == hashlib.sha256(content).hexdigest()

@@ -200,7 +200,7 @@ def test_escapes(escape: Escape, project: Path, tmp_path: Path, tiny: Path, call
 def test_links_in_a_repository(project: Path, team: Path, call: Call) -> None:
     linked("data.npz", "{above}/secret.npz")(team)
     commit(team)
-    call("catalog", "add", "team", team)
+    call("catalog", "add", "team", team, "--partial")
     code, _, err = call("validate", "catalog:team/tiny")
     assert (code, "the link 'data.npz' leads out of the catalog" in err) == (2, True)
 
@@ -218,7 +218,7 @@ def test_a_project_file_in_a_catalog_sets_no_roots(project: Path, team: Path, ca
     (team / "recipes.toml").write_text("[roots]\nall = '/'\n")
     replaced("path: data.npz", "path: 'all://etc/passwd'")(team)
     commit(team)
-    call("catalog", "add", "team", team)
+    call("catalog", "add", "team", team, "--partial")
     code, _, err = call("validate", "catalog:team/tiny")
     assert (code, "the root 'all' is not set" in err) == (4, True)
 
@@ -238,7 +238,7 @@ def test_the_environment_is_granted_by_the_project(
     replaced("name: tiny", "name: tiny\nenv: [SAMPLES]")(team)
     replaced("path: data.npz}", 'path: data.npz, samples: "${{env:SAMPLES}}"}}')(team)
     commit(team)
-    call("catalog", "add", "team", team)
+    call("catalog", "add", "team", team, "--partial")
     assert call("validate", "catalog:team/tiny")[0] == 2
     with (project / "recipes.toml").open("a") as file:
         file.write('env = ["SAMPLES"]\n')

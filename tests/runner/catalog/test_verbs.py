@@ -123,6 +123,47 @@ def test_verify_finds_an_edited_checkout(
     assert call("catalog", "verify")[0] == 0
 
 
+def test_an_update_trusts_no_checkout_but_the_locked_one(
+    project: Path, team: Path, call: Call, tmp_path: Path
+) -> None:
+    call("catalog", "add", "team", team)
+    before = lock(project)
+    (found,) = (tmp_path / ".cache" / "catalogs").rglob("base.yaml")
+    text = found.read_text()
+    found.write_text(text + "\n")
+    assert call("catalog", "update")[0] == 0
+    assert (lock(project), found.read_text()) == (before, text)
+    found.write_text(text + "\n")
+    assert call("catalog", "add", "again", team)[0] == 0
+    assert (lock(project)["again"], found.read_text()) == (before["team"], text)
+    shutil.rmtree(team)
+    assert call("catalog", "update")[0] == 0
+
+
+def test_a_catalog_with_wrong_recipes_is_not_added(project: Path, team: Path, call: Call) -> None:
+    for name in ("one", "two"):
+        (team / f"{name}.yaml").write_text(f"recipe: 1\nname: {name}\nstepz: []\n")
+    commit(team)
+    code, _, err = call("catalog", "add", "team", team)
+    assert code == 2
+    assert all(f"{name}.yaml:3:1: unknown key 'stepz'" in err for name in ("one", "two")), err
+    assert list(project.iterdir()) == [project / ".git"]
+    assert call("catalog", "add", "team", team, "--partial")[0] == 0
+    assert call("catalog", "update")[0] == 2
+    assert call("catalog", "update", "--partial")[0] == 0
+    assert call("validate", "catalog:team/tiny")[0] == 0
+
+
+def test_what_a_recipe_of_a_new_catalog_lacks_here(project: Path, team: Path, call: Call) -> None:
+    for name in ("one", "two"):
+        text = (team / "tiny.yaml").read_text().replace("tiny.xml", f"'{name}://tiny.xml'")
+        (team / f"{name}.yaml").write_text(text)
+    commit(team)
+    code, _, err = call("catalog", "add", "team", team)
+    assert (code, "the root 'one' is not set" in err) == (4, True), err
+    assert "the root 'two' is not set" in err
+
+
 def test_verify_finds_a_changed_model_outside(
     project: Path, tiny: Path, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,6 +282,34 @@ def test_hooks_and_variables_of_another_git_do_nothing(
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
     assert call("catalog", "add", "team", team)[0] == 0
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("way", ["file", "variables"])
+def test_filters_of_the_user_do_not_run(
+    project: Path, team: Path, call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, way: str
+) -> None:
+    """A fetched repository says which of them its files go through."""
+    (team / ".gitattributes").write_text("*.yaml filter=lfs\n")
+    commit(team)
+    key, command = "filter.lfs.smudge", f"touch {tmp_path}/ran; cat"
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    if way == "file":
+        git(tmp_path, "config", "--global", key, command)
+    else:
+        monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+        monkeypatch.setenv("GIT_CONFIG_KEY_0", key)
+        monkeypatch.setenv("GIT_CONFIG_VALUE_0", command)
+    assert call("catalog", "add", "team", team)[0] == 0
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(("name", "place"), [("tiny.bin", "4:15"), ("data.npz", "6:36")])
+def test_pointers_of_git_lfs(project: Path, team: Path, call: Call, name: str, place: str) -> None:
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 1\n"
+    (team / name).write_text(pointer)
+    code, _, err = call("validate", team / "tiny.yaml")
+    assert (code, err.startswith(f"{team / 'tiny.yaml'}:{place}: ")) == (2, True), err
+    assert "is a pointer of git-lfs in place of the file; run: git lfs pull" in err
 
 
 @pytest.mark.parametrize(
