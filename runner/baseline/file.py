@@ -16,13 +16,14 @@ FOLDER = "baselines"
 SUFFIX = ".json"
 CLASS = r"[a-z0-9_]+(-[a-z0-9]+)?-[0-9]+\.[0-9]+"
 """What `environment_class` makes, so that a name with more dots is that of another recipe."""
-ANEW = "accept the results anew: recipe baseline accept"
+ANEW = "remove the file, and accept results anew: recipe baseline accept"
 
 
 def baseline_path(recipe: Recipe, environment: str) -> Path:
     """Where the accepted result of a recipe in a class of environments is kept.
 
-    It is `baselines/RECIPE.TARGET.CLASS.json` beside the recipe; a profile stands behind its name.
+    It is `baselines/RECIPE.TARGET.CLASS.json` beside the recipe, where RECIPE is its file without
+    the suffix: unlike its `name`, no other recipe there has it. A profile stands behind it.
     """
     return recipe.path.parent / FOLDER / f"{_prefix(recipe)}{environment}{SUFFIX}"
 
@@ -91,4 +92,4 @@ def write_baseline(record: Record, path: Path) -> None:
 
 def _prefix(recipe: Recipe) -> str:
     profile = f".{recipe.profile}" if recipe.profile else ""
-    return f"{recipe.name}{profile}.{recipe.target.name}."
+    return f"{recipe.path.stem}{profile}.{recipe.target.name}."

@@ -155,6 +155,12 @@ def _accept(recipe: Recipe, output: Output, *, is_run: bool) -> Outcome:
 
 def _compare(recipe: Recipe, *, strict: bool) -> Outcome:
     record = _last(recipe)
+    if fault := _change(recipe, record):
+        message = (
+            f"the results in {str(recipe.outputs.dir)!r} say nothing of the recipe as it is: "
+            f"{fault}; run `recipe apply` again"
+        )
+        raise UsageError(message)
     environment = record.machine.environment
     before = read_baseline(recipe, environment)
     path = baseline_path(recipe, environment)
@@ -212,11 +218,18 @@ def _expect_current(recipe: Recipe, record: Record) -> None:
         raise UsageError(message)
 
 
-def _fault(recipe: Recipe, record: Record) -> str:
+def _change(recipe: Recipe, record: Record) -> str:
+    """What has changed since the run, or nothing."""
     if record.recipe_digest != recipe_digest(recipe):
         return "the recipe has changed since"
     if record.model_sha256 != model_digest(recipe.model.path):
         return "the model has changed since"
+    return ""
+
+
+def _fault(recipe: Recipe, record: Record) -> str:
+    if fault := _change(recipe, record):
+        return fault
     if recipe.metrics and not record.metrics:
         return "nothing was evaluated"
     if recipe.benchmark is not None and not (record.speeds or record.emulated):

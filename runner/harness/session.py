@@ -98,7 +98,7 @@ class Session:
         from runner.baseline.file import FOLDER
         from runner.model_files import model_files
 
-        accepted = (header.path.parent / FOLDER).glob(f"{header.name}.*")
+        accepted = (header.path.parent / FOLDER).glob(f"{header.path.stem}.*")
         if self.changes.touch([*header.files, *header.inputs, *accepted]):
             return True
         return self.changes.touch(model_files(header.inputs[0]))

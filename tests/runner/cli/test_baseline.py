@@ -111,6 +111,25 @@ def test_results_of_another_recipe_are_not_accepted(tiny: Path, call: Any) -> No
     assert file.read_text() == before
 
 
+def test_results_of_another_recipe_are_not_compared(tiny: Path, call: Any) -> None:
+    recipe, _ = accepted(tiny, call)
+    write_recipe(tiny, checks=DROP, parameters="preset: performance")
+    code, _, err = call("baseline", "compare", recipe)
+    assert (code, "say nothing of the recipe as it is: the recipe has changed" in err) == (2, True)
+
+
+def test_recipes_of_one_name_have_baselines_of_their_own(tiny: Path, call: Any) -> None:
+    first = write_recipe(tiny, checks=f"{DROP}\n{AGAINST}")
+    second = write_recipe(
+        tiny, "other.yaml", checks=DROP, out=str(tiny / "other"), parameters=WORSE
+    )
+    assert call("baseline", "accept", "--run", first, second)[0] == 0
+    assert sorted(each.name.partition(".")[0] for each in (tiny / "baselines").iterdir()) == [
+        *("other", "tiny")
+    ]
+    assert call("baseline", "compare", first, second)[0] == 0
+
+
 def test_results_of_another_model_are_not_accepted(tiny: Path, call: Any) -> None:
     recipe, _ = accepted(tiny, call)
     model = tiny / "tiny.xml"
