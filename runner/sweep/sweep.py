@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cattrs.preconf.json import make_converter
+from filelock import FileLock, Timeout
 
 from quant.plan import Status
 from runner import plan_json
@@ -43,6 +45,7 @@ MOST_CHECKED = 256
 """Points that are read beforehand; of larger sweeps one for each value."""
 
 STUDY, RESULT, PICTURE = "study.jsonl", "sweep.json", "pareto.svg"
+LOCK = ".lock"
 
 ReadAt = Callable[[Sequence[Edit]], Recipe]
 """The recipe with edits made."""
@@ -75,6 +78,7 @@ def sweep(
         MissingExtra: optuna is not installed.
         RecipeError: the recipe can't be read, or planned, at some point; told before anything runs.
         RunError: FP32 itself can't be run.
+        UsageError: another sweep of the recipe is running.
     """
     absent = extras.missing(extras.SEARCH, "recipe sweep")
     if absent is not None:
@@ -88,20 +92,38 @@ def sweep(
     plan = _checked_plan(read_at, recipe, asked, parts)
     source = _metric(recipe, asked.metric)
     folder = sweep_folder(recipe)
-    study = open_study(folder / STUDY, _key(plan, recipe, asked), asked.axes, asked.seed)
-    reason = "all trials are done"
-    for point, trial in study.points(asked.trials):
-        done = len(study.done())
-        if asked.minutes is not None and done and _minutes(started) >= asked.minutes:
-            reason = "the time is over; the same command goes on"
-            break
-        progress("trial", done, asked.trials)
-        found = _trial(read_at, asked, point, source, parts, cache)
-        study.tell(point, trial, _CONVERTER.unstructure(found), _pair(found, source, plan))
-    trials = tuple(_CONVERTER.structure(dict(each.record), SweepTrial) for each in study.done())
-    result = _result(recipe, plan, asked, source, trials, reason, folder)
-    _write(result, folder)
-    return result
+    with _alone(folder):
+        study = open_study(folder / STUDY, _key(plan, recipe, asked), asked.axes, asked.seed)
+        reason = "all trials are done"
+        for point, trial in study.points(asked.trials):
+            done = len(study.done())
+            if asked.minutes is not None and done and _minutes(started) >= asked.minutes:
+                reason = "the time is over; the same command goes on"
+                break
+            progress("trial", done, asked.trials)
+            found = _trial(read_at, asked, point, source, parts, cache)
+            study.tell(point, trial, _CONVERTER.unstructure(found), _pair(found, source, plan))
+        trials = tuple(_CONVERTER.structure(dict(each.record), SweepTrial) for each in study.done())
+        result = _result(recipe, plan, asked, source, trials, reason, folder)
+        _write(result, folder)
+        return result
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """The use of the folder, which one process has at a time; a sweep gives up trials that it
+    takes for interrupted, and they may be another's that are running.
+
+    Raises:
+        UsageError: another sweep of the recipe is running.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            yield
+    except Timeout as error:
+        message = f"another sweep of this recipe is running; it writes to {str(folder)!r}"
+        raise UsageError(message) from error
 
 
 def sweep_folder(recipe: Recipe) -> Path:

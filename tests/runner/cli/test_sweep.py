@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from filelock import FileLock
 
 from runner.data import extras
 from tests.runner.tiny import write_recipe
@@ -38,6 +39,15 @@ def test_all_points_of_a_small_sweep(recipe: Path, call: Any) -> None:
     assert (found["metric"], found["objective"]) == ("accuracy", "size_ratio")
     assert found["front"]
     assert all(each["metric"]["n"] == 24 for each in found["trials"])
+
+
+def test_two_sweeps_at_once(recipe: Path, call: Any) -> None:
+    folder = recipe.parent / "out" / "cpu-sweep"
+    folder.mkdir(parents=True)
+    with FileLock(folder / ".lock"):
+        code, _, err = call("sweep", recipe, "--over", PRESETS)
+    assert (code, "another sweep of this recipe is running" in err) == (2, True), err
+    assert len(swept(call, recipe, "--over", PRESETS)["trials"]) == 2
 
 
 def test_a_trial_is_what_apply_makes(recipe: Path, call: Any) -> None:
