@@ -35,6 +35,19 @@ datasets: {calibration: {loader: npz, path: resnet_50.npz}}
 targets: [cpu]
 steps: [{id: quantize, use: DefaultQuantization}]
 """
+BASES, CHILDREN = 20, 1000
+BASE = """\
+recipe: 1
+name: base_{0}
+abstract: true
+metadata: {{owner: team_{0}, tags: [cnn]}}
+model: {{path: resnet_50.xml}}
+datasets: {{calibration: {{loader: npz, path: resnet_50.npz}}}}
+targets: [cpu]
+steps: [{{id: quantize, use: DefaultQuantization}}]
+expect: [{{id: size, metric: model_bytes, max_ratio: 0.4}}]
+"""
+CHILD = "recipe: 1\nname: child_{0}\nextends: ../base_{1}.yaml\n"
 
 
 def main() -> None:
@@ -44,7 +57,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
     folder = RESULTS / "commands"
-    commands = _commands(_resnet(folder))
+    commands = _commands(_resnet(folder), _catalog(folder))
     (folder / "test_one.py").write_text("def test_one(): pass\n", encoding="utf-8")
     found: dict[str, list[float]] = {name: [] for name in commands}
     for i in range(rounds + 1):
@@ -70,7 +83,19 @@ def _resnet(folder: Path) -> Path:
     return recipe
 
 
-def _commands(resnet: Path) -> dict[str, list[str]]:
+def _catalog(folder: Path) -> Path:
+    """A folder of recipes that extend a few bases in the folder above."""
+    children = folder / "children"
+    children.mkdir(exist_ok=True)
+    for i in range(BASES):
+        (folder / f"base_{i}.yaml").write_text(BASE.format(i), encoding="utf-8")
+    for i in range(CHILDREN):
+        text = CHILD.format(i, i % BASES)
+        (children / f"child_{i}.yaml").write_text(text, encoding="utf-8")
+    return children
+
+
+def _commands(resnet: Path, catalog: Path) -> dict[str, list[str]]:
     """What is run, by the name of its line in the table."""
     recipe = ["-m", "runner"]
     return {
@@ -82,6 +107,12 @@ def _commands(resnet: Path) -> dict[str, list[str]]:
             *[*recipe, "apply", "--no-benchmark", "--no-cache"],
             str(DIGITS),
         ],
+        "recipe list, 1,000 recipes": [*recipe, "list", str(catalog)],
+        "recipe test --collect-only, 1,000 recipes": [
+            *[*recipe, "test", "--collect-only"],
+            str(catalog),
+        ],
+        "recipe validate, 1,000 recipes": [*recipe, "validate", str(catalog)],
         "pytest test_one.py": [*PYTEST, "test_one.py"],
         "pytest -p no:recipe test_one.py": [*PYTEST, "-p", "no:recipe", "test_one.py"],
     }
@@ -89,7 +120,7 @@ def _commands(resnet: Path) -> dict[str, list[str]]:
 
 def _process_s(words: list[str], folder: Path) -> float:
     """Seconds of a process, which writes its results below the folder."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "RECIPE_CACHE": str(folder / "cache")}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     started = time.perf_counter()
     command = [sys.executable, *words]

@@ -17,11 +17,13 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from runner.document.edits import Edit, parse_edit_in
 from runner.document.names import listed, suggest
 from runner.errors import DocumentError, Location, Problem, RecipeError
+
+if TYPE_CHECKING:
+    from runner.document.edits import Edit
 
 PROJECT_FILE = "recipes.toml"
 TABLES = ("roots", "catalogs", "profiles")
@@ -162,6 +164,8 @@ def _edits(path: Path, text: str, edits: list[str]) -> tuple[Edit, ...]:
 
 
 def _edit(path: Path, text: str, edit: str) -> Edit:
+    from runner.document.edits import parse_edit_in  # which imports what reads YAML
+
     for number, line in enumerate(text.splitlines(), start=1):
         if edit in line:
             return parse_edit_in(path, edit, line=number, column=line.index(edit) + 1)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from runner.document.edits import Edit, parse_edit
 from runner.document.scalars import Scalar, parse_scalar
+
+if TYPE_CHECKING:
+    from runner.document.edits import Edit
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -146,6 +148,8 @@ def _repeatable(
 
 def read_options(options: dict[str, Any]) -> tuple[Selected, Output]:
     """The shared options of a verb, as click hands them over."""
+    from runner.document.edits import parse_edit
+
     selected = Selected(
         paths=tuple(options["files"]),
         targets=tuple(options["targets"]),

@@ -29,6 +29,8 @@ from runner.selection import located
 
 HERE = "recipes"
 PLUGIN = "runner.pytest_plugin"
+UNUSED = ("cacheprovider", "doctest", "legacypath", "unittest", "unraisableexception")
+"""Plugins of pytest's that do nothing for recipes; the last one searches all memory for garbage."""
 XDIST = ("--dist", "loadscope", "--max-worker-restart", "0")
 """A run is of one worker; where one dies the session ends, since xdist 3.8 hands finished scopes to
 the one that takes its place, and waits for ever."""
@@ -118,7 +120,7 @@ def _fixed(results: Path, output: Output) -> list[str]:
     color = "auto" if output.color and not os.environ.get("NO_COLOR") else "no"
     return [
         "--disable-plugin-autoload",
-        *("-p", PLUGIN, "-p", "no:cacheprovider", "-p", "no:doctest"),
+        *("-p", PLUGIN, *(word for name in UNUSED for word in ("-p", f"no:{name}"))),
         *("--noconftest", "-c", os.devnull, "--rootdir", str(Path.cwd())),
         *("-W", f"always::{PLUGIN}.RecipeWarning"),
         *("-o", "python_files=", "-o", "junit_family=xunit1"),

@@ -7,15 +7,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.cli.exits import DONE, FAILED
 from runner.errors import Location, Problem
 from runner.harness.advice import advice
-from runner.harness.outcome import Outcome
 from runner.harness.status import EXIT_CODES, STATUSES, Status
 from runner.header import CheckHeader
 from runner.report.numbers import interval, number
+
+if TYPE_CHECKING:
+    from runner.harness.outcome import Outcome
 
 PLACE = re.compile(r"(.*):([0-9]+):([0-9]+)", re.DOTALL)
 WRITTEN = re.compile(r"[^\s,}\]]+")

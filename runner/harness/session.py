@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,14 +17,14 @@ from runner.catalog.find import reference_to
 from runner.errors import Problem, RecipeError, RunnerError
 from runner.harness.changed import Changes
 from runner.harness.history import Last, load_history
-from runner.harness.once import machine, once
-from runner.harness.outcome import Outcome, run_apart
-from runner.harness.results import forget
 from runner.harness.select import parse_selection, selects_changes
 from runner.harness.settings import HEAD, Settings, reader
 from runner.harness.shard import parse_shard
 from runner.header import Header, TargetHeader
 from runner.index import Index, open_index
+
+if TYPE_CHECKING:
+    from runner.harness.outcome import Outcome
 
 NO_BENCHMARK = "--no-benchmark"
 
@@ -72,12 +73,17 @@ class Session:
 
     def outcome(self, header: Header, target: TargetHeader) -> Outcome:
         """What came of the recipe on the target; it is run once in a session."""
+        from runner.harness.once import once
+
         run = f"{header.path}::{target.name}"
         key = hashlib.blake2b(run.encode(), digest_size=8).hexdigest()
         return once(self.scratch, key, lambda: self._run(header, target, key))
 
     def _run(self, header: Header, target: TargetHeader, key: str) -> Outcome:
         """Runs the recipe; one that measures speed, while nothing else of the session runs."""
+        from runner.harness.once import machine
+        from runner.harness.outcome import run_apart
+
         settings = self.settings
         is_timed = target.is_timed and NO_BENCHMARK not in settings.apply
         with machine(self.scratch, is_alone=is_timed):
@@ -140,6 +146,8 @@ def make_session(config: pytest.Config, scratch: Path) -> Session:
     except RunnerError as error:
         raise pytest.UsageError(str(error)) from error
     if not config.option.collectonly:
+        from runner.harness.results import forget
+
         forget(settings.results)
     return Session(
         settings=settings,

@@ -6,15 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from runner.errors import UsageError
 from runner.harness.select import Selection
 from runner.harness.shard import Shard
-from runner.recipe.recipe import Recipe
 
-Reader = Callable[[Path], Sequence[Recipe]]
+if TYPE_CHECKING:
+    from runner.recipe.recipe import Recipe
+
+Reader = Callable[[Path], "Sequence[Recipe]"]
 HEAD = "HEAD"
 
 

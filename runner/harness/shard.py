@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -50,6 +49,8 @@ def share(runs_s: Mapping[str, float | None], shard: Shard) -> frozenset[str]:
     >>> sorted(share({"a": 9.0, "b": 5.0, "c": 5.0, "d": None}, Shard(index=1, count=2)))
     ['a', 'd']
     """
+    import statistics  # which takes longer to import than a list of recipes to be made
+
     known = [each for each in runs_s.values() if each is not None]
     usual = statistics.median(known) if known else UNKNOWN_S
     seconds = {run: usual if each is None else each for run, each in runs_s.items()}

@@ -15,6 +15,7 @@ HEAVY = ("openvino", "numpy", "ruamel", "cerberus")
     [
         ("import runner", set()),
         ("import runner.errors, runner.recipe.recipe", set()),
+        ("import runner.cli.test, runner.harness.session, runner.harness.narrow", set()),
         (
             "from pathlib import Path; import runner.recipe.read as r; "
             "path = Path('tests/bad_recipes/unknown_key.yaml')\n"
@@ -23,7 +24,7 @@ HEAVY = ("openvino", "numpy", "ruamel", "cerberus")
         ),
         ("import runner; runner.load_target('cpu')", {"ruamel", "cerberus"}),
     ],
-    ids=["package", "types", "read", "target"],
+    ids=["package", "types", "collection", "read", "target"],
 )
 def test_light_imports(code: str, allowed: set[str]) -> None:
     program = f"{code}\nimport sys\nprint(*(m for m in {HEAVY} if m in sys.modules))"

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from runner.harness import session
+from runner.harness import once
 from tests.runner.harness.builders import PLUGIN, answer, calls, check, failed, write_answers
 from tests.runner.tiny import DROP, IMPOSSIBLE, write_recipe
 
@@ -280,7 +280,7 @@ def test_who_measures_speed_is_alone(
         told.append(is_alone)
         yield
 
-    monkeypatch.setattr(session, "machine", machine)
+    monkeypatch.setattr(once, "machine", machine)
     write_recipe(project / "recipes", "a.yaml", out="build/a", benchmark="benchmark: {}\n")
     run().assert_outcomes(passed=3)
     run("--recipe-apply=--no-benchmark").assert_outcomes(passed=3)
