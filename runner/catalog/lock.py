@@ -57,12 +57,20 @@ def read_lock(path: Path) -> Lock:
     if not path.exists():
         return {}
     try:
-        content = json.loads(path.read_text("utf-8"))
+        return parse_lock(path.read_text("utf-8"), path)
+    except (OSError, UnicodeError) as error:
+        raise _damaged(path) from error
+
+
+def parse_lock(text: str, path: Path) -> Lock:
+    """The lock that the text is; raises RecipeError at the path where it is none."""
+    try:
+        content = json.loads(text)
         if content["lock"] == VERSION:
             lock = {name: Locked(**words) for name, words in content["catalogs"].items()}
             if all(map(_is_right, lock.values())):
                 return lock
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(path) from error
     raise _damaged(path)
 

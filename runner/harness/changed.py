@@ -43,6 +43,15 @@ class Changes:
         if top is not None:
             self._commit(top)
 
+    def content(self, path: Path) -> str:
+        """The text of a file of a repository at the revision; empty where it was not there."""
+        path = path.resolve()
+        top = self._repository(path)
+        assert top is not None
+        name = path.relative_to(top).as_posix()
+        done = _git(top, "show", "--no-ext-diff", "--no-textconv", f"{self._commit(top)}:{name}")
+        return "" if done.returncode else done.stdout
+
     def _is_changed(self, path: Path) -> bool:
         top = self._repository(path)
         if top is None:

@@ -22,6 +22,7 @@ from runner.harness.settings import HEAD, Settings, reader
 from runner.harness.shard import parse_shard
 from runner.header import Header, TargetHeader
 from runner.index import Index, open_index
+from runner.recipe.roots import find_project_file
 
 if TYPE_CHECKING:
     from runner.harness.outcome import Outcome
@@ -41,6 +42,7 @@ class Session:
         selected: the ids of those that are to run here.
         markers: tags that pytest knows as markers.
         taken: by folder of results, the recipe and target that they are of.
+        relocked: by project file, folders of catalogs that are locked otherwise than before.
         named_folders: by folder of recipes, what it is called as one of a catalog, or nothing.
     """
 
@@ -54,6 +56,7 @@ class Session:
     selected: tuple[str, ...] = ()
     markers: set[str] = field(default_factory=set)
     taken: dict[Path, tuple[Path, str]] = field(default_factory=dict)
+    relocked: dict[Path, tuple[Path, ...]] = field(default_factory=dict)
     named_folders: dict[Path, str] = field(default_factory=dict)
 
     def header(self, path: Path) -> Header:
@@ -100,7 +103,12 @@ class Session:
         Raises:
             UsageError, MissingTool: git can't tell.
         """
-        self.changes.expect_repository(header.path)
+        project = find_project_file(header.path)
+        used = (header.path, *header.files, *header.inputs)
+        if any(each.is_relative_to(folder) for folder in self._relocked(project) for each in used):
+            return True
+        is_fetched = header.path.is_relative_to(cache_folder().absolute())
+        self.changes.expect_repository(project if is_fetched and project else header.path)
         from runner.baseline.file import FOLDER
         from runner.model_files import model_files
 
@@ -108,6 +116,16 @@ class Session:
         if self.changes.touch([*header.files, *header.inputs, *accepted]):
             return True
         return self.changes.touch(model_files(header.inputs[0]))
+
+    def _relocked(self, project: Path | None) -> tuple[Path, ...]:
+        """The folders of catalogs that are locked otherwise than at the revision."""
+        from runner.harness.relocked import relocked
+
+        if project is None:
+            return ()
+        if project not in self.relocked:
+            self.relocked[project] = relocked(project, self.changes)
+        return self.relocked[project]
 
     def shown(self, path: Path) -> Path:
         """The path as users write it: relative to the working directory where it is below."""

@@ -361,6 +361,32 @@ def test_items_of_a_catalog_are_named_by_it(project: Path, team: Path, call: Cal
     assert call("validate", "catalog:team/tiny.yaml")[0] == 0
 
 
+def test_state_modified_sees_a_catalog_that_is_locked_anew(
+    project: Path, team: Path, call: Call
+) -> None:
+    def selected(*words: str) -> list[str]:
+        words = ("--collect-only", "--json", "--select", "state:modified", *words)
+        found: list[str] = json.loads(call("test", *words)[1])["selected"]
+        return found
+
+    (project / ".git").rmdir()
+    for name in ("team", "other"):
+        call("catalog", "add", name, team, "--rev", "main")
+    child = write_child(project)
+    other = child.with_name("other.yaml")
+    other.write_text(child.read_text().replace("team", "other").replace("child", "other"))
+    commit(project)
+    assert selected() == selected("catalog:team") == []
+    (team / "base.yaml").write_text((team / "base.yaml").read_text().replace("[cnn]", "[new]"))
+    commit(team)
+    call("catalog", "update", "team")
+    assert selected() == ["recipes/child.yaml::cpu::runs"]
+    assert selected("catalog:team") == ["catalog:team/tiny.yaml::cpu::drop"]
+    assert selected("catalog:other") == []
+    commit(project)
+    assert selected() == []
+
+
 def test_what_was_fetched_is_not_edited(project: Path, team: Path, call: Call) -> None:
     (team / "base.yaml").write_text("name: base\nabstract: true\nrecipe:   1\n")
     commit(team)
