@@ -15,12 +15,12 @@ from runner.cache.folder import cache_folder
 from runner.errors import UsageError
 from runner.model_files import BESIDE, model_files
 from runner.recipe.files import MODEL_SUFFIXES
+from runner.recipe.sniff import SNIFFED_BYTES
 
 MANIFEST = "catalog.yaml"
 FETCHED = "catalogs"
 """The folder of the cache that holds catalogs of git repositories."""
 KEY = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?catalog[\"']?[ \t]*:", re.MULTILINE)
-SNIFFED_BYTES = 2048
 WILDCARDS = "*?["
 HINT = "a recipe of a catalog reads files below the catalog and named roots, as in NAME://path"
 

@@ -23,8 +23,10 @@ from runner.cli.options import (
     read_output,
     reading_options,
 )
+from runner.document.names import listed
 from runner.errors import MissingExtra, UsageError
 from runner.pytest_plugin import RESULTS, TIMEOUT_S, Recorder, recorder_of
+from runner.recipe.sniff import SUFFIXES, is_recipe_file
 from runner.selection import located
 
 HERE = "recipes"
@@ -103,6 +105,9 @@ def _located(path: Path) -> Path:
     found = located(Path(file))
     if not found.exists():
         message = f"no such file or folder: {str(path)!r}"
+        raise UsageError(message)
+    if found.is_file() and not (found.suffix in SUFFIXES and is_recipe_file(found)):
+        message = f"{str(path)!r} is no recipe: {listed(SUFFIXES)} with the key `recipe` at its top"
         raise UsageError(message)
     return Path(f"{found}{sign}{item}")
 

@@ -57,15 +57,17 @@ class Finding:
 
 def finding(outcome: Outcome, check: CheckHeader | None, recipe: str, target: str) -> Finding:
     """What the run says of the check; without one, only whether there was a run."""
-    if outcome.report is None:
+    if outcome.report is None or outcome.errors:
         return _without_report(outcome, recipe, target)
     if check is None:
         message = "the recipe expects nothing; it ran"
         return Finding(status=Status.PASS, message=message, text=message, figures=_run(outcome))
     found = next((each for each in outcome.report["checks"] if each["id"] == check.id), None)
     if found is None:
-        message = f"the run has no check {check.id!r}"
-        return Finding(status=Status.SKIPPED, message=message, text=message, figures=_run(outcome))
+        message = (
+            f"the run has no check {check.id!r}: the recipe has changed since it was collected"
+        )
+        return Finding(status=Status.INVALID, message=message, text=message, figures=_run(outcome))
     return _of_check(outcome, found, recipe, target)
 
 

@@ -63,8 +63,8 @@ def run_apart(recipe: Path, arguments: Sequence[str], log: Path, *, timeout_s: f
     finally:
         answer.unlink(missing_ok=True)
     seconds = time.monotonic() - started
-    if document is None:
-        crash = _crash(code, timeout_s)
+    if document is None or code != document["exit_code"]:
+        crash = _crash(code, timeout_s, is_told=document is not None)
         return Outcome(seconds=seconds, exit_code=None, crash=crash, log=_tail(log))
     return Outcome(
         seconds=seconds,
@@ -94,12 +94,12 @@ def _document(path: Path) -> dict[str, Any] | None:
     return document
 
 
-def _crash(code: int | None, timeout_s: float) -> str:
+def _crash(code: int | None, timeout_s: float, *, is_told: bool) -> str:
     if code is None:
         return f"was stopped after {timeout_s:g} s"
-    if code < 0:
-        return f"was killed by {_signal(-code)}"
-    return f"ended with exit code {code} before it told what it found"
+    when = "after" if is_told else "before"
+    how = f"was killed by {_signal(-code)}" if code < 0 else f"ended with exit code {code}"
+    return f"{how} {when} its report"
 
 
 def _signal(number: int) -> str:

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 SUFFIXES = (".yaml", ".yml")
-SNIFFED_BYTES = 2048
+SNIFFED_BYTES = 1 << 16
+"""Room for a licence and a long comment at the top."""
 RECIPE_KEY = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?recipe[\"']?[ \t]*:", re.MULTILINE)
 
 

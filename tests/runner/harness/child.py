@@ -22,7 +22,9 @@ def main() -> int:
     if "signal" in answer:
         os.kill(os.getpid(), getattr(signal, answer["signal"]))
     time.sleep(answer.get("sleep_s", 0))
-    print(json.dumps(answer))
+    print(json.dumps(answer), flush=True)
+    if "last_signal" in answer:
+        os.kill(os.getpid(), getattr(signal, answer["last_signal"]))
     return int(answer["exit_code"])
 
 

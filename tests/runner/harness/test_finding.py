@@ -97,7 +97,15 @@ def test_a_recipe_that_expects_nothing() -> None:
 
 def test_a_check_that_the_run_does_not_have() -> None:
     found = finding(outcome(answer(check("other"))), DROP, "a.yaml", "cpu")
-    assert (found.status, found.message) == (Status.SKIPPED, "the run has no check 'drop'")
+    assert (found.status, found.message) == (
+        Status.INVALID,
+        "the run has no check 'drop': the recipe has changed since it was collected",
+    )
+
+
+def test_a_report_beside_errors_is_none(project: Path) -> None:
+    document = {**failed("out of memory", 3), "reports": answer()["reports"]}
+    assert finding(outcome(document), None, "a.yaml", "cpu").status is Status.CRASHED
 
 
 def test_a_crash() -> None:

@@ -113,7 +113,7 @@ def test_a_native_crash_fails_its_item_and_the_rest_finish(
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(
         [
-            "the run of recipes/crashing.yaml on cpu was killed by SIGSEGV",
+            "the run of recipes/crashing.yaml on cpu was killed by SIGSEGV before its report",
             "*tiny [[]cpu[]]: evaluate*",
         ]
     )

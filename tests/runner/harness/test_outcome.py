@@ -34,8 +34,17 @@ def test_an_error(project: Path) -> None:
 def test_killed_by_a_signal(project: Path, name: str) -> None:
     write_answers(project, {"a": {"signal": name}})
     found = run(project)
-    assert (found.exit_code, found.report, found.crash) == (None, None, f"was killed by {name}")
+    crash = f"was killed by {name} before its report"
+    assert (found.exit_code, found.report, found.crash) == (None, None, crash)
     assert found.log == "the last words"
+
+
+def test_killed_after_its_answer(project: Path) -> None:
+    """As by a library that crashes when it is unloaded; `recipe apply` fails then, too."""
+    write_answers(project, {"a": {**answer(), "last_signal": "SIGSEGV"}})
+    found = run(project)
+    crash = "was killed by SIGSEGV after its report"
+    assert (found.exit_code, found.report, found.crash) == (None, None, crash)
 
 
 def test_a_run_that_hangs_is_stopped(project: Path) -> None:
@@ -47,7 +56,7 @@ def test_a_run_that_hangs_is_stopped(project: Path) -> None:
 
 def test_words_that_are_no_answer(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outcome, "COMMAND", (sys.executable, "-c", "print('{'); exit(7)"))
-    assert run(project).crash == "ended with exit code 7 before it told what it found"
+    assert run(project).crash == "ended with exit code 7 before its report"
 
 
 def test_json_and_back(project: Path) -> None:

@@ -88,6 +88,7 @@ def test_a_root_that_is_not_set(call: Call, project: Path) -> None:
     ("words", "code"),
     [
         (["nowhere"], 2),
+        (["recipes/a.yaml", "recipes/data.npz"], 2),
         (["--shard", "3/2"], 2),
         (["--select", "x:y"], 2),
         (["--timeout", "0"], 2),

@@ -175,7 +175,8 @@ def test_pictures_by_pattern(tmp_path: Path, pattern: str, *, fits: bool) -> Non
         ("\ufeffrecipe: 1", True),
         ("  recipe: 1", False),
         ("recipes: 1", False),
-        ("#" * 3000 + "\nrecipe: 1", False),
+        ("#" * 60_000 + "\nrecipe: 1", True),
+        ("#" * 70_000 + "\nrecipe: 1", False),
     ],
 )
 def test_recipes_are_recognised_by_their_beginning(
