@@ -43,6 +43,9 @@ def _files(path: Path) -> Iterator[Path]:
     if path.is_file():
         yield path
         return
+    if not path.is_dir():
+        message = f"neither a file nor a folder: {str(path)!r}"
+        raise UsageError(message)
     for folder, names, files in os.walk(path):
         names[:] = sorted(name for name in names if not name.startswith("."))
         found = (Path(folder) / name for name in sorted(files) if name.endswith(SUFFIXES))

@@ -14,6 +14,8 @@ RECIPE_KEY = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?recipe[\"']?[ \t]*:", re.MULT
 def is_recipe_file(path: Path) -> bool:
     """Whether the file's beginning has the key `recipe` at the start of a line."""
     try:
+        if not path.is_file():  # a pipe would be waited for
+            return False
         with path.open("rb") as file:
             return RECIPE_KEY.search(file.read(SNIFFED_BYTES)) is not None
     except OSError:

@@ -201,3 +201,13 @@ def test_folders_named_as_ours_are_not_taken_for_ours(tiny: Path) -> None:
         [*PROGRAM, "validate", path.name], cwd=tiny, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
+
+
+def test_pipes_and_devices_are_no_recipes(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing waits for one that is named, or lies in a folder of recipes."""
+    pipe = tiny / "pipe.yaml"
+    os.mkfifo(pipe)
+    write_recipe(tiny)
+    assert main(["validate", str(pipe)]) == 2
+    assert "neither a file nor a folder" in capsys.readouterr().err
+    assert main(["validate", str(tiny)]) == 0
