@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from runner.harness.status import Status
 from runner.text_file import write_text
 
 NAME = "history.json"
@@ -31,9 +32,14 @@ def load_history(folder: Path) -> dict[str, Last]:
         return {}
 
 
-def add_to_history(folder: Path, items: Iterable[Mapping[str, Any]]) -> None:
-    """Notes what became of checks; what is known of others stays."""
+def add_to_history(
+    folder: Path, items: Iterable[Mapping[str, Any]], missing: Iterable[str] = ()
+) -> None:
+    """Notes what became of checks, and which of them were to run and have no result; what is known
+    of others stays."""
     known = load_history(folder)
+    for name in missing:
+        known[name] = replace(known.get(name, Last(status="")), status=Status.CRASHED)
     for each in items:
         known[each["id"]] = Last(status=each["status"], run_s=each.get("run_s"))
     content = {"schema": SCHEMA, "items": {name: asdict(known[name]) for name in sorted(known)}}

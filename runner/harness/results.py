@@ -87,7 +87,7 @@ def write_results(folder: Path, results: Results) -> None:
     """Writes results into a folder, and adds them to its history."""
     text = json.dumps(asdict(results), indent=1, sort_keys=True, allow_nan=False)
     write_text(folder / NAME, f"{text}\n")
-    add_to_history(folder, results.items)
+    add_to_history(folder, results.items, results.missing)
 
 
 def read_results(folder: Path) -> Results:

@@ -79,6 +79,16 @@ def test_history_keeps_what_did_not_run(tmp_path: Path) -> None:
     }
 
 
+def test_what_did_not_run_is_worth_another_try(tmp_path: Path) -> None:
+    add_to_history(tmp_path, [item("a"), item("b")])
+    add_to_history(tmp_path, [], missing=["b", "c"])
+    assert load_history(tmp_path) == {
+        "a": Last(status="pass", run_s=1.0),
+        "b": Last(status="crashed", run_s=1.0),
+        "c": Last(status="crashed"),
+    }
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"items": {"a": {}}}', '{"items": [1]}'])
 def test_a_damaged_history_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "history.json").write_text(text)

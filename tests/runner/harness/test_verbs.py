@@ -262,6 +262,8 @@ def test_an_interrupted_shard_is_no_pass(
     assert call("report", "merge", "part1", "part2", "--results", "merged")[0] == 130
     missing = read_results(Path("merged")).missing
     assert missing == read_results(Path("part1")).missing != ()
+    out = call("test", "--collect-only", "--json", "--retry", "--results", "merged")[1]
+    assert tuple(json.loads(out)["selected"]) == missing
 
 
 def test_what_a_dead_worker_did_not_tell_is_no_pass(call: Call, project: Path) -> None:
