@@ -7,7 +7,7 @@ DEV := $(VENV)/.ready-dev
 # NNCF pins other versions than we do, so it lives on its own.
 ORACLE ?= .venv-oracle
 
-.PHONY: demo test check zoo oracle bench bench-scale bench-commands clean
+.PHONY: demo test check zoo oracle bench bench-accuracy bench-scale bench-commands clean
 
 demo: $(READY)
 	$(BIN)/recipe apply recipes/bert_transformer.yaml
@@ -30,6 +30,10 @@ oracle: $(ORACLE)/.ready
 bench: $(ORACLE)/.ready
 	$(ORACLE)/bin/python -m benchmarks $(CASES) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(PAIRS),--pairs $(PAIRS)) $(if $(SAMPLES),--samples $(SAMPLES)) $(if $(PRESETS),--presets $(PRESETS))
+
+# make bench-accuracy CASES=minilm PRESETS=mixed
+bench-accuracy: $(ORACLE)/.ready
+	$(ORACLE)/bin/python -m benchmarks.accuracy $(CASES) $(if $(PRESETS),--presets $(PRESETS))
 
 bench-scale: $(DEV)
 	$(BIN)/python -m benchmarks.scale

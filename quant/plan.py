@@ -73,7 +73,8 @@ class ActivationQuantizer:
 
     `operations`: those executed in integers because of it. `channels`: the channel count where the
     scheme is per channel (channel axis 1). `group`: quantizers of one group share one range.
-    `covers`: values that the range must hold whatever the data. `is_smoothed`: SmoothQuant may
+    `covers`: values that the range must hold whatever the data. `outside`: the largest share of the
+    values seen that may lie outside on a side; None: any. `is_smoothed`: SmoothQuant may
     scale the tensor's channels first. `has_asymmetric`: whether the target could run it asymmetric.
     """
 
@@ -86,6 +87,7 @@ class ActivationQuantizer:
     channels: int | None = None
     group: str | None = None
     covers: tuple[float, float] | None = None
+    outside: float | None = None
     is_smoothed: bool = False
     has_asymmetric: bool = False
 
@@ -130,7 +132,7 @@ class MinMaxPlan:
     """What MinMaxQuantization will insert.
 
     `saturable`: the layers' inputs that are examined for saturation; none where the target does not
-    saturate.
+    saturate. `watched`: the tensors whose values tell how many lie outside a range.
     """
 
     subset: Subset
@@ -138,6 +140,7 @@ class MinMaxPlan:
     activations: tuple[ActivationQuantizer, ...]
     weights: tuple[WeightQuantizer, ...]
     saturable: tuple[BiasSite, ...] = ()
+    watched: tuple[BiasSite, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

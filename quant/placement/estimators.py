@@ -19,6 +19,15 @@ DEFAULT_OUTLIER_PROB = 1e-4
 """Share of values that quantile estimators leave outside. Source: POT 2023.0.2, preset
 `quantile`."""
 
+OUTSIDE = 1e-4
+"""Share of values that a range of 8 bits leaves outside on a side, at most, unless the user chose
+the estimators. It is what the least squared error asks for: 8 bits of normal values are clipped at
+3.92 standard deviations, 4.4e-5 of them on a side, of Laplace's at 9.89 scales, 2.5e-5.
+Source: Banner et al. 2019, "Post training 4-bit quantization", section 2.1."""
+
+_COARSE = 8
+"""The width for which that share is."""
+
 _FINE = 16
 """From this width on steps are so small that only clipping costs accuracy: ranges hold every
 sample. Unlike POT, which takes the mean of the samples' extremes at every width."""
@@ -65,6 +74,21 @@ def estimators(scheme: Scheme, common: RangeEstimator | None, request: Request) 
             clipping_value=high.clipping_value,
         )
     return Estimators(min=low, max=high)
+
+
+def outside(scheme: Scheme, common: RangeEstimator | None, request: Request) -> float | None:
+    """The largest share of activations that may lie outside a range; None where that is open: per
+    channel, at another width than 8 bits, or where the user chose the estimators."""
+    wanted = request.range_estimator or common or RangeEstimator()
+    is_default = wanted.preset in (None, EstimatorPreset.DEFAULT)
+    is_chosen = not is_default or _is_chosen(wanted.min) or _is_chosen(wanted.max)
+    is_watched = scheme.granularity is Granularity.PERTENSOR and scheme.bits == _COARSE
+    return OUTSIDE if is_watched and not is_chosen else None
+
+
+def _is_chosen(wanted: SideEstimator) -> bool:
+    """Whether the user said how a side is estimated."""
+    return (wanted.type, wanted.aggregator, wanted.outlier_prob) != (None, None, None)
 
 
 def _side(wanted: SideEstimator, kind: Estimator, aggregator: Aggregator, *, is_low: bool) -> Side:

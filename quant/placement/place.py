@@ -8,7 +8,7 @@ from quant.errors import ParameterError, ParameterProblem
 from quant.graph import Graph, Op, Port
 from quant.parameters import MinMaxParameters, ModelType
 from quant.placement.demand import Demand, Role, demand
-from quant.placement.estimators import estimators
+from quant.placement.estimators import estimators, outside
 from quant.placement.groups import groups
 from quant.placement.ignored import ACTIVATIONS, ignored
 from quant.placement.kept import Kept, kept
@@ -270,6 +270,7 @@ def _quantizer(
         operations=_served(setting.graph, site),
         scheme=scheme,
         estimators=estimators(scheme, setting.parameters.range_estimator, wanted.request),
+        outside=outside(scheme, setting.parameters.range_estimator, wanted.request),
         channels=_channels(setting, site) if scheme.granularity is Granularity.PERCHANNEL else None,
         group=group,
         covers=HIDDEN_STATE

@@ -54,7 +54,7 @@ def plan(graph: Graph, parameters: FastBiasParameters, quantization: MinMaxPlan)
         for port in each.consumers
     ]
     sites = [site(graph, graph.by_name[port.op]) for port in quantized if port.port == 1]
-    rounding = _rounding(quantization.activations)
+    rounding = rounded_by(quantization.activations)
     return FastBiasPlan(
         subset=Subset.of(parameters),
         threshold=parameters.threshold,
@@ -66,7 +66,7 @@ def plan(graph: Graph, parameters: FastBiasParameters, quantization: MinMaxPlan)
     )
 
 
-def _rounding(activations: Iterable[ActivationQuantizer]) -> Mapping[str, str]:
+def rounded_by(activations: Iterable[ActivationQuantizer]) -> Mapping[str, str]:
     """The quantizer that each operation's input goes through, by operation.
 
     One of several where they share their range, as those above a Concat do; none where they do not.

@@ -30,7 +30,7 @@ from quant.plan import (
 )
 from quant.scheme import Granularity
 from quant.statistics.need import Need, Reduction, Statistics
-from quant.steps import saturating
+from quant.steps import outside, saturating
 from quant.target import Target
 from quant.work import Work
 
@@ -74,6 +74,7 @@ def quantization(
         activations=placement.activations,
         weights=placement.weights,
         saturable=saturating.sites(graph, placement.weights) if is_saturating else (),
+        watched=outside.sites(graph, placement.activations),
     )
     return found, placement.operations
 
@@ -94,6 +95,7 @@ def needs(plan: MinMaxPlan) -> Iterable[Need]:
         if quantizer.estimators.is_joint:
             yield _histogram(plan, quantizer)
     yield from saturating.needs(plan)
+    yield from outside.needs(plan)
 
 
 def _need(plan: MinMaxPlan, quantizer: ActivationQuantizer, side: Side, *, is_low: bool) -> Need:
@@ -156,6 +158,7 @@ def _levels(plan: MinMaxPlan, ranges: Ranges) -> dict[str, Levels]:
 def _ranges(plan: MinMaxPlan, work: Work, statistics: Statistics) -> Ranges:
     """Low and high per group, or per quantizer that has none: the widest of the members'."""
     found: Ranges = {}
+    seen = outside.seen_points(plan, statistics)
     for quantizer in plan.activations:
         sides, reader = quantizer.estimators, quantizer.operations[0]
         low = statistics.of(_need(plan, quantizer, sides.min, is_low=True), reader)
@@ -165,6 +168,8 @@ def _ranges(plan: MinMaxPlan, work: Work, statistics: Statistics) -> Ranges:
         if sides.is_joint:
             counts = statistics.of(_histogram(plan, quantizer), reader)
             low, high = activation_range(quantizer.scheme, sides.max.type, counts, low, high)
+        if quantizer.name in seen:
+            low, high = outside.widened(quantizer, low, high, seen[quantizer.name])
         low, high = _clipped(low, high, sides)
         if quantizer.covers is not None:
             low, high = np.minimum(low, quantizer.covers[0]), np.maximum(high, quantizer.covers[1])

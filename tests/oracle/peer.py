@@ -60,7 +60,8 @@ def both(
         "preset": preset,
         "model_type": model_type,
         "saturation_fix": "first_layer" if is_first_layer_halved else "no",
-        "use_smooth_quant": model_type is not None,  # as NNCF has it
+        "use_smooth_quant": model_type is not None,  # as NNCF has it, like the next
+        "range_estimator": {"max": {"type": "max"}},  # spelled out, so that no range is drawn out
     }
     ours = quant.quantize(model, samples[:CALIBRATION], target=CPU, **parameters).model
     theirs = _nncf(

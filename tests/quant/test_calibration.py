@@ -23,8 +23,8 @@ from tests import models, networks
 
 KINDS = (Reduction.MIN, Reduction.MAX, Reduction.ABS_MAX, Reduction.MEAN, Reduction.MEAN_SQUARE)
 
-MOST_STEPS_BEHIND = 16
-"""A tensor has at most a dozen taps, and they stand right behind it."""
+MOST_STEPS_BEHIND = 24
+"""A tensor has at most a dozen taps and what picks its points, and they stand right behind it."""
 
 
 def need(name: str, kind: Reduction, axis: int | None, channels: int) -> Need:
