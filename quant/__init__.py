@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from quant.plan import OperationPlan, QuantPlan, Status
     from quant.scheme import Granularity, Mode, Preset, Scheme
     from quant.statistics.need import Statistics
-    from quant.steps.table import Step
+    from quant.steps.table import Inferring, OnStatistics, Step
     from quant.target import Support, Target
 
 _HOMES = {
@@ -62,7 +62,7 @@ _HOMES = {
     "quant.plan": ("OperationPlan", "QuantPlan", "Status"),
     "quant.scheme": ("Granularity", "Mode", "Preset", "Scheme"),
     "quant.statistics.need": ("Statistics",),
-    "quant.steps.table": ("Step",),
+    "quant.steps.table": ("Inferring", "OnStatistics", "Step"),
     "quant.target": ("Support", "Target"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -76,10 +76,12 @@ __all__ = [
     "EvaluationError",
     "FastBiasParameters",
     "Granularity",
+    "Inferring",
     "LayerDiagnosis",
     "LoadError",
     "MinMaxParameters",
     "Mode",
+    "OnStatistics",
     "OperationPlan",
     "OperationResult",
     "OutputDiagnosis",

@@ -18,9 +18,9 @@ from quant.plan import (
     MinMaxPlan,
     OperationPlan,
     OverflowPlan,
+    Planned,
     QuantPlan,
     Status,
-    StepPlan,
     TuningPlan,
 )
 from quant.runtime import ov
@@ -30,7 +30,7 @@ from quant.statistics.passes import Progress, Samples, is_one_shot
 from quant.statistics.store import Store, collect_stored
 from quant.steps import min_max, smooth
 from quant.steps.order import COMPOSITES, MIN_MAX, SMOOTH
-from quant.steps.table import STEPS, Inferring, OnStatistics, Step, expand
+from quant.steps.table import Inferring, OnStatistics, Step, expand
 from quant.target import Target
 from quant.work import Work
 
@@ -96,7 +96,7 @@ def resolve(model: ov.Model, steps: Sequence[Step], target: Target) -> QuantPlan
     found, operations = min_max.quantization(
         graph, quantizing.parameters, target, quantizing.index, smoothed
     )
-    planned = [(step, STEPS[step.use].plan(graph, step.parameters, found)) for step in simple]
+    planned = [(step, step.kind.plan(graph, step.parameters, found)) for step in simple]
     planned = [
         each for each in planned if steps[each[0].index].use not in COMPOSITES or _acts(each[1])
     ]
@@ -111,6 +111,7 @@ def resolve(model: ov.Model, steps: Sequence[Step], target: Target) -> QuantPlan
             *_advice_on_input(model, target),
             *attention_advice(graph, quantizing.parameters),
         ),
+        kinds=tuple(step.kind for step, _ in planned),
         model=model,
     )
 
@@ -121,7 +122,7 @@ def _expect_target(target: object) -> None:
         raise ParameterError([ParameterProblem(0, ("target",), message)])
 
 
-def _acts(plan: StepPlan) -> bool:
+def _acts(plan: Planned) -> bool:
     """Whether a part of a composite step has anything to do on this target."""
     return not isinstance(plan, OverflowPlan) or bool(plan.sites)
 
@@ -134,7 +135,7 @@ def _warnings(operations: tuple[OperationPlan, ...]) -> tuple[str, ...]:
     )
 
 
-def _idle(plans: Sequence[StepPlan], target: Target) -> Iterable[str]:
+def _idle(plans: Sequence[Planned], target: Target) -> Iterable[str]:
     """Steps that were asked for and find nothing to do."""
     if any(isinstance(each, OverflowPlan) and not each.sites for each in plans):
         yield (
@@ -186,8 +187,7 @@ def needs_of(plan: QuantPlan) -> tuple[Need, ...]:
 
 
 def _needs(plan: QuantPlan) -> Iterable[Need]:
-    for name, step in zip(plan.step_names, plan.steps, strict=True):
-        kind = STEPS[name]
+    for kind, step in zip(plan.kinds, plan.steps, strict=True):
         if isinstance(kind, OnStatistics):
             yield from kind.needs(step)
 
@@ -211,11 +211,10 @@ def apply(
     expect_rereadable(plan, samples)
     seconds: dict[str, float] = {}
     work, reference = Work(plan.model.clone()), None
-    for step, name in zip(plan.steps, plan.step_names, strict=True):
+    for step, name, kind in zip(plan.steps, plan.step_names, plan.kinds, strict=True):
         started = time.perf_counter()
         if reference is None and name in (SMOOTH, MIN_MAX):
             reference = work.model.clone()
-        kind = STEPS[name]
         if isinstance(kind, OnStatistics):
             statistics = kind.apply(work, step, statistics)
         elif reference is not None and samples is not None:
@@ -244,7 +243,8 @@ def apply(
 
 def inferring(plan: QuantPlan) -> tuple[str, ...]:
     """The names of the plan's steps that read the samples again, after the calibration pass."""
-    return tuple(name for name in plan.step_names if isinstance(STEPS[name], Inferring))
+    named = zip(plan.step_names, plan.kinds, strict=True)
+    return tuple(name for name, kind in named if isinstance(kind, Inferring))
 
 
 def expect_rereadable(plan: QuantPlan, samples: Samples | None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, Protocol
 
 from quant.parameters import JOINT, Aggregator, Estimator, SaturationFix, SubsetParameters
 from quant.runtime import ov
@@ -283,6 +284,15 @@ StepPlan = (
     | OverflowPlan
     | TuningPlan
 )
+"""What the steps that ship plan."""
+
+
+class Planned(Protocol):
+    """What any step plans, one of an installed package as well: a frozen dataclass."""
+
+    @property
+    def subset(self) -> Subset:
+        """The samples that the step's statistics are taken from, or that it reads again."""
 
 
 class Status(StrEnum):
@@ -308,11 +318,15 @@ class OperationPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuantPlan:
-    """The resolved steps in order, and every operation's fate. `model` is the normalized model."""
+    """The resolved steps in order, and every operation's fate. `model` is the normalized model.
+
+    `kinds`: what carries each step out, `quant.steps.table.OnStatistics` or `Inferring`.
+    """
 
     target: str
     step_names: tuple[str, ...]
-    steps: tuple[StepPlan, ...]
+    steps: tuple[Planned, ...]
     operations: tuple[OperationPlan, ...]
     warnings: tuple[str, ...] = ()
+    kinds: tuple[Any, ...] = field(compare=False, repr=False)
     model: ov.Model = field(compare=False, repr=False)

@@ -169,7 +169,7 @@ class CatalogError(MissingError):
 
 
 class PluginError(MissingError):
-    """A package that adds loaders or metrics can't be used."""
+    """A package that adds loaders, metrics or steps can't be used."""
 
 
 class LimitMissed(RunnerError):

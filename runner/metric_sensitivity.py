@@ -24,7 +24,7 @@ from runner.progress import Progress, silent
 from runner.recipe.ignore import ignored_names, ignoring_step
 from runner.recipe.recipe import Recipe
 from runner.run import Datasets
-from runner.subjects import Calibration, make_metrics
+from runner.subjects import Calibration, make_metrics, make_steps
 from runner.targets import load_target
 
 
@@ -160,10 +160,10 @@ def _candidate(trials: _Trials, ignored: Iterable[str]) -> ov.Model:
 def _steps(recipe: Recipe, ignored: Iterable[str]) -> list[Step]:
     """The recipe's steps, the first of which that can ignores these operations as well."""
     number = ignoring_step(recipe)
-    steps = [Step(use=step.use, parameters=step.parameters) for step in recipe.steps]
+    steps = make_steps(recipe)
     written = steps[number].parameters
     scope = tuple(dict.fromkeys((*ignored_names(recipe), *ignored)))
     more = {**written.get("ignored", {}), "scope": scope}
     parameters = {**written, "ignored": more} if scope else written
-    steps[number] = Step(use=steps[number].use, parameters=parameters)
+    steps[number] = dataclasses.replace(steps[number], parameters=parameters)
     return steps

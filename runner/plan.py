@@ -21,7 +21,6 @@ from quant.parameter_reader import read_parameters
 from quant.plan import QuantPlan
 from quant.runtime import ov
 from quant.steps.order import ACCURACY_AWARE
-from quant.steps.table import Step
 from quant.target import Target
 from runner.data.open import Selection
 from runner.errors import Problem, RecipeError
@@ -35,7 +34,7 @@ from runner.model_digest import expect_digest, model_digest
 from runner.plan_notes import plan_notes
 from runner.recipe.recipe import BenchmarkSource, MetricSource, Recipe
 from runner.requirements import ALL, Device, Parts, check_requirements, choose_device
-from runner.subjects import make_metrics, open_datasets
+from runner.subjects import make_metrics, make_steps, open_datasets
 from runner.targets import load_target
 
 TUNE = "tune_hyperparams"
@@ -221,7 +220,7 @@ def _blame_shapes(recipe: Recipe, error: LoadError) -> None:
 
 
 def _resolve(recipe: Recipe, model: ov.Model, target: Target) -> QuantPlan:
-    steps = [Step(use=step.use, parameters=step.parameters) for step in recipe.steps]
+    steps = make_steps(recipe)
     try:
         return resolve(model, steps, target)
     except ParameterError as error:

@@ -1,4 +1,4 @@
-"""What installed packages add to our tables: loaders and metrics, by entry points.
+"""What installed packages add to our tables: loaders, metrics and steps, by entry points.
 
 A package is imported when a recipe uses a name of its; until then its names are all that is known
 of it, so one that is broken harms nobody else. What ships can't be replaced.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +19,10 @@ from runner.errors import PluginError
 T = TypeVar("T")
 LOADERS = "recipe.loaders"
 METRICS = "recipe.metrics"
-GROUPS = (LOADERS, METRICS)
+STEPS = "recipe.steps"
+GROUPS = (LOADERS, METRICS, STEPS)
+Blame = Callable[[str], PluginError]
+"""The error for a package, from what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +31,12 @@ class Table(Mapping[str, T], Generic[T]):
 
     Attributes:
         view: what the table holds of what an entry point names, which has a `schema`: the rules of
-            its keys in a recipe.
+            its keys in a recipe. It blames the package for what is wrong with that.
     """
 
     own: Mapping[str, T]
     group: str
-    view: Callable[[Any], T]
+    view: Callable[[Any, Blame], T]
 
     def __getitem__(self, name: str) -> T:
         """The entry; that of a package is imported.
@@ -41,7 +44,9 @@ class Table(Mapping[str, T], Generic[T]):
         Raises:
             PluginError: the package is broken.
         """
-        return self.own[name] if name in self.own else self.view(_loaded(self.group, name))
+        if name in self.own:
+            return self.own[name]
+        return self.view(_loaded(self.group, name), partial(broken, self.group, name))
 
     def __contains__(self, name: object) -> bool:
         return name in self.own or name in _installed(self.group)
@@ -89,14 +94,16 @@ def _loaded(group: str, name: str) -> Any:
         loaded = point.load()
     except Exception as error:  # whatever the package raises
         reason = f"{type(error).__name__}: {error}"
-        raise PluginError(_broken(point, f"it can't be imported: {reason}")) from error
+        raise broken(group, name, f"it can't be imported: {reason}") from error
     if not hasattr(loaded, "schema") or loaded.schema is None:
-        raise PluginError(_broken(point, f"{point.value} has no schema"))
+        raise broken(group, name, f"{point.value} has no schema")
     return loaded
 
 
-def _broken(point: EntryPoint, reason: str) -> str:
-    return f"{point.name!r} ({point.group}) of the package {_package(point)} is broken: {reason}"
+def broken(group: str, name: str, reason: str) -> PluginError:
+    """The error for an entry point whose package is broken."""
+    package = _package(_installed(group)[name])
+    return PluginError(f"{name!r} ({group}) of the package {package} is broken: {reason}")
 
 
 def _package(point: EntryPoint) -> str:

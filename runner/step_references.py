@@ -9,7 +9,6 @@ from pathlib import Path
 
 from quant.entry import Result, apply, collect, resolve
 from quant.plan import Status
-from quant.steps.table import Step
 from runner.cache.kept import Kept
 from runner.data.open import Selection
 from runner.evaluate import evaluate
@@ -23,7 +22,7 @@ from runner.model_size import saved_bytes
 from runner.plan import Plan
 from runner.progress import Progress
 from runner.recipe.recipe import Recipe
-from runner.subjects import Calibration, make_metrics
+from runner.subjects import Calibration, make_metrics, make_steps
 from runner.targets import load_target
 
 
@@ -93,7 +92,7 @@ def _made(making: Making, step: str) -> Result:
     """The model after that step and those before it."""
     recipe, model = making.recipe, making.plan.quantization.model
     last = [each.id for each in recipe.steps].index(step)
-    steps = [Step(use=each.use, parameters=each.parameters) for each in recipe.steps[: last + 1]]
+    steps = make_steps(recipe)[: last + 1]
     samples = Calibration(dataset=making.datasets["calibration"])
     target = load_target(recipe.target.path or recipe.target.name)
     with mapped_errors(f"make the model of step {step!r}", samples.dataset.records.path):

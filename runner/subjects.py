@@ -1,4 +1,4 @@
-"""A recipe's datasets and metrics, opened for one model."""
+"""A recipe's steps, datasets and metrics, opened for one model."""
 
 from __future__ import annotations
 
@@ -6,12 +6,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from quant.runtime import ov
+from quant.steps.table import Step
 from runner.data.open import Selection, open_dataset
 from runner.data.sample import Array
 from runner.metrics.make import make_metric
 from runner.metrics.metric import Metric
 from runner.model_interface import model_inputs
+from runner.packaged_steps import SHIPPED, STEPS
 from runner.recipe.recipe import Recipe
+
+
+def make_steps(recipe: Recipe) -> list[Step]:
+    """The recipe's steps; what carries out those of installed packages comes along.
+
+    Raises:
+        PluginError: a package is broken.
+    """
+    return [
+        Step(
+            use=each.use,
+            parameters=each.parameters,
+            kind=None if each.use in SHIPPED else STEPS[each.use].kind,
+        )
+        for each in recipe.steps
+    ]
 
 
 def open_datasets(recipe: Recipe, model: ov.Model) -> dict[str, Selection]:

@@ -7,10 +7,10 @@ from quant.control.parameters import AccuracyAwareParameters
 from quant.parameter_reader import read_parameters
 from quant.statistics.passes import Progress, Samples
 from quant.statistics.store import MemoryStore
-from quant.steps.table import Step
 from runner.cache.kept import Kept
 from runner.plan import Plan, searched_step
 from runner.recipe.recipe import Recipe
+from runner.subjects import make_steps
 from runner.targets import load_target
 
 
@@ -34,7 +34,7 @@ def make_workshop(
     return Workshop(
         model=plan.quantization.model,
         target=load_target(recipe.target.path or recipe.target.name),
-        steps=tuple(Step(use=each.use, parameters=each.parameters) for each in recipe.steps),
+        steps=tuple(make_steps(recipe)),
         position=position,
         parameters=read_parameters(AccuracyAwareParameters, written, step=position),
         samples=samples,

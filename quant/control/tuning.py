@@ -17,7 +17,7 @@ from quant.control.noise import SQNR
 from quant.control.parameters import ControlParameters
 from quant.entry import needs_of
 from quant.errors import ParameterError
-from quant.plan import QuantPlan, StepPlan
+from quant.plan import Planned, QuantPlan
 from quant.scheme import Preset
 from quant.statistics.store import collect_stored
 
@@ -218,7 +218,7 @@ def is_same_model(plan: QuantPlan, other: QuantPlan) -> bool:
     return _acting(plan) == _acting(other)
 
 
-def _acting(plan: QuantPlan) -> list[StepPlan]:
+def _acting(plan: QuantPlan) -> list[Planned]:
     return [step for step in plan.steps if any(getattr(step, name, ()) for name in _OBJECTS)]
 
 

@@ -5,7 +5,7 @@ Recipes are checked by it too, so nothing heavy is imported here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 DEFAULT = "DefaultQuantization"
 ACCURACY_AWARE = "AccuracyAwareQuantization"
@@ -43,12 +43,24 @@ _PARTS = {
 """What to do with parts of composite steps behind them, whatever their parameters."""
 
 
-def order_fault(use: str, *, before: Sequence[str], after: Sequence[str]) -> str:
-    """What is wrong with a step's place among the steps before and after it; empty if nothing."""
+def order_fault(
+    use: str,
+    *,
+    before: Sequence[str],
+    after: Sequence[str],
+    preparing: Collection[str] = (),
+) -> str:
+    """What is wrong with a step's place among the steps before and after it; empty if nothing.
+
+    A step that is none of ours stands anywhere behind quantization; or, as one of those
+    `preparing` for it, before all of ours.
+    """
     whole = next((each for each in before if each in COMPOSITES), None)
     if use in _PARTS and whole is not None:
         return _PARTS[use].format(use=use, whole=whole)
-    rank, quantization = _RANKS[use], _RANKS[MIN_MAX]
+    ranks = {**_RANKS, **dict.fromkeys(preparing, -1)}
+    behind, quantization = max(ranks.values()) + 1, ranks[MIN_MAX]
+    rank = ranks.get(use, behind)
     if rank > quantization and not set(before) & set(QUANTIZING):
         return f"{use} needs a quantized model; put {_quantizing()} before it"
     if rank < quantization and not set(after) & set(QUANTIZING):
@@ -56,8 +68,9 @@ def order_fault(use: str, *, before: Sequence[str], after: Sequence[str]) -> str
     if rank == quantization:
         repeated = f"{use} quantizes a model that an earlier step has quantized; remove one of them"
         return repeated if set(before) & set(QUANTIZING) else ""
-    same_side = [each for each in before if (_RANKS[each] < quantization) == (rank < quantization)]
-    late = next((each for each in same_side if _RANKS[each] > rank), None)
+    ranked = [each for each in before if each in ranks]
+    same_side = [each for each in ranked if (ranks[each] < quantization) == (rank < quantization)]
+    late = next((each for each in same_side if ranks[each] > rank), None)
     return f"{use} has to come before {late}" if late is not None else ""
 
 

@@ -23,7 +23,7 @@ from quant.parameters import (
     OverflowParameters,
     SmoothParameters,
 )
-from quant.plan import MinMaxPlan, StepPlan
+from quant.plan import MinMaxPlan, Planned
 from quant.statistics.need import Need, Statistics
 from quant.steps import (
     bias_correction,
@@ -54,25 +54,41 @@ from quant.work import Work
 class OnStatistics:
     """A step that lives on statistics: what it needs joins the one calibration pass.
 
-    `apply` returns the statistics as they are after it.
+    Attributes:
+        parameters: the frozen dataclass of its parameters.
+        plan: what it will do to a model, from its parameters and the quantizers to come.
+        needs: the statistics that its plan takes.
+        apply: carries the plan out; returns the statistics as they are after it.
+        prepares: of a step that is none of `STEPS`, whether it works before quantization, and so
+            before all of those.
     """
 
     parameters: type
-    plan: Callable[[Graph, Any, MinMaxPlan], StepPlan]
+    plan: Callable[[Graph, Any, MinMaxPlan], Planned]
     needs: Callable[[Any], Iterable[Need]]
     apply: Callable[[Work, Any, Statistics], Statistics]
+    prepares: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inferring:
-    """A step that runs models over the samples again."""
+    """A step that runs models over the samples again; it works behind quantization.
+
+    Attributes:
+        parameters: the frozen dataclass of its parameters.
+        plan: as of `OnStatistics`.
+        refine: carries the plan out.
+    """
 
     parameters: type
-    plan: Callable[[Graph, Any, MinMaxPlan], StepPlan]
+    plan: Callable[[Graph, Any, MinMaxPlan], Planned]
     refine: Callable[[Work, Any, Inference], None]
 
 
-STEPS: Mapping[str, OnStatistics | Inferring] = {
+Kind = OnStatistics | Inferring
+"""The two contracts of steps."""
+
+STEPS: Mapping[str, Kind] = {
     ALIGN: OnStatistics(
         parameters=ChannelAlignmentParameters,
         plan=channel_alignment.plan,
@@ -127,20 +143,25 @@ OverflowCorrection only where it finds weights of more than 8 bits."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step as asked for: its name, and its parameters as a mapping or a dataclass."""
+    """One step as asked for: its name, and its parameters as a mapping or a dataclass.
+
+    `kind`: what carries it out, where it is a step of your own, under a name of its own.
+    """
 
     use: str
     parameters: Any = field(default_factory=dict)
+    kind: Kind | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimpleStep:
-    """One step that is no composite, with its parameters read; `index` is that of the asked
-    step."""
+    """One step that is no composite, with its parameters read, and what carries it out; `index` is
+    that of the asked step."""
 
     index: int
     use: str
     parameters: Any
+    kind: Kind
 
 
 def expand(steps: tuple[Step, ...]) -> tuple[SimpleStep, ...]:
@@ -163,17 +184,28 @@ def expand(steps: tuple[Step, ...]) -> tuple[SimpleStep, ...]:
 
 
 def _expand(index: int, step: Step) -> list[SimpleStep]:
+    if step.kind is not None:
+        return [_own(index, step, step.kind)]
     if step.use not in PARAMETERS:
         message = f"unknown step {step.use!r}; expected one of {', '.join(map(repr, PARAMETERS))}"
         raise ParameterError([ParameterProblem(index, (), message)])
     parameters: Any = read_parameters(PARAMETERS[step.use], step.parameters, index)
     if step.use not in COMPOSITES:
-        return [SimpleStep(index=index, use=step.use, parameters=parameters)]
+        kind = STEPS[step.use]
+        return [SimpleStep(index=index, use=step.use, parameters=parameters, kind=kind)]
     return [
-        SimpleStep(index=index, use=use, parameters=_part(use, parameters))
+        SimpleStep(index=index, use=use, parameters=_part(use, parameters), kind=STEPS[use])
         for use, is_part in PARTS.items()
         if is_part(parameters)
     ]
+
+
+def _own(index: int, step: Step, kind: Kind) -> SimpleStep:
+    if step.use in PARAMETERS:
+        message = f"{step.use!r} is a step that ships; give your own another name"
+        raise ParameterError([ParameterProblem(index, (), message)])
+    parameters: Any = read_parameters(kind.parameters, step.parameters, index)
+    return SimpleStep(index=index, use=step.use, parameters=parameters, kind=kind)
 
 
 def _part(use: str, whole: DefaultParameters) -> Any:
@@ -194,8 +226,10 @@ def _check_order(steps: list[SimpleStep], asked: tuple[Step, ...]) -> None:
     if not steps:
         raise ParameterError([ParameterProblem(0, (), "there are no steps")])
     uses = [step.use for step in asked]
+    preparing = [s.use for s in steps if isinstance(s.kind, OnStatistics) and s.kind.prepares]
     for index, use in enumerate(uses):
-        if fault := order_fault(use, before=uses[:index], after=uses[index + 1 :]):
+        before, after = uses[:index], uses[index + 1 :]
+        if fault := order_fault(use, before=before, after=after, preparing=preparing):
             raise ParameterError([ParameterProblem(index, (), fault)])
     names = [step.use for step in steps]
     for position, step in enumerate(steps):
@@ -207,5 +241,6 @@ def _check_order(steps: list[SimpleStep], asked: tuple[Step, ...]) -> None:
             fault = f"{step.use} is there already{part}; remove one of them"
             raise ParameterError([ParameterProblem(step.index, (), fault)])
     for position, step in enumerate(steps):
-        if fault := order_fault(step.use, before=names[:position], after=names[position + 1 :]):
+        before, after = names[:position], names[position + 1 :]
+        if fault := order_fault(step.use, before=before, after=after, preparing=preparing):
             raise ParameterError([ParameterProblem(step.index, (), fault)])

@@ -45,7 +45,7 @@ SHIPPED: Mapping[str, Loader] = {
     "images": Loader(open=open_images, extra=extras.VISION),
     "text": Loader(open=open_text, extra=extras.TEXT, takes_preprocessing=False),
 }
-LOADERS: Mapping[str, Loader] = Table(own=SHIPPED, group=plugins.LOADERS, view=lambda each: each)
+LOADERS: Mapping[str, Loader] = Table(own=SHIPPED, group=plugins.LOADERS, view=lambda each, _: each)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

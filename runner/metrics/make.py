@@ -37,7 +37,7 @@ SHIPPED: Mapping[str, Kind] = {
     "mean_average_precision": Kind(make=MeanAveragePrecision, extra=extras.DETECTION),
     "agreement": Kind(make=Agreement),
 }
-METRICS: Mapping[str, Kind] = Table(own=SHIPPED, group=plugins.METRICS, view=lambda each: each)
+METRICS: Mapping[str, Kind] = Table(own=SHIPPED, group=plugins.METRICS, view=lambda each, _: each)
 
 
 def make_metric(source: MetricSource) -> Metric:

@@ -19,6 +19,7 @@ from runner.data.open import LOADERS
 from runner.data.preprocessing import STEPS as PREPROCESSING
 from runner.expect.subjects import BOUNDS
 from runner.metrics.make import METRICS
+from runner.packaged_steps import STEPS
 from runner.recipe.recipe import BenchmarkSource, DatasetSource, Expectation, Recipe
 
 Value = dict[str, Any]
@@ -86,7 +87,7 @@ def _dataset(written: Value) -> Value:
 
 
 def _step(written: Value) -> Value:
-    defaults = keyword_defaults(PARAMETERS[written["use"]]) if "use" in written else {}
+    defaults = keyword_defaults(_parameters(written["use"])) if "use" in written else {}
     given = written.get("with", {})
     parameters = _over(defaults, given)
     if written.get("use") in COMPOSITES:  # parameters of parts that are not on may not be written
@@ -94,6 +95,10 @@ def _step(written: Value) -> Value:
         parameters = {key: value for key, value in parameters.items() if key not in off}
     identity = {"id": written["use"]} if "use" in written else {}
     return {**identity, **written, **({"with": parameters} if parameters else {})}
+
+
+def _parameters(use: str) -> type:
+    return PARAMETERS[use] if use in PARAMETERS else STEPS[use].kind.parameters
 
 
 def _checks(recipe: Recipe, written: list[Value]) -> list[Value]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
-from quant.plan import BiasPlan, OperationPlan, Status, TuningPlan
+from quant.entry import inferring
+from quant.plan import BiasPlan, OperationPlan, Planned, Status, TuningPlan
 from quant.steps.bias_correction import SHARE
 from runner import plan_json
 from runner.cache.use import CacheState, CacheUse
@@ -42,9 +43,12 @@ def _summary(plan: Plan, recipe: Recipe, use: CacheUse) -> Iterator[str]:
     )
     yield f"steps: {' -> '.join(plan.quantization.step_names)}"
     yield f"calibration: {calibration_count(plan)} samples, {_CALIBRATION[use.statistics]}"
+    again = inferring(plan.quantization)
     for name, step in zip(plan.quantization.step_names, plan.quantization.steps, strict=True):
         if isinstance(step, BiasPlan | TuningPlan):
             yield f"{name} infers again: {step.passes} passes over {_again(step)}"
+        elif name in again:
+            yield f"{name} infers again, on {_again(step)}"
     if plan.metrics:
         names = ", ".join(plan.metrics)
         samples = plan.datasets["validation"].samples
@@ -79,7 +83,7 @@ def _check(check: CheckPlan) -> str:
     return ", ".join(words)
 
 
-def _again(step: BiasPlan | TuningPlan) -> str:
+def _again(step: Planned) -> str:
     """Which of the samples a step reads again."""
     size = step.subset.size
     share = f"{SHARE:.0%} of " if isinstance(step, BiasPlan) else ""

@@ -33,7 +33,7 @@ from quant.parameters import (
 )
 from quant.scheme import Mode, Preset
 from quant.steps.order import ALIGN, BIAS, FAST_BIAS, MIN_MAX, OVERFLOW, SMOOTH
-from quant.steps.table import PARAMETERS, SimpleStep, Step, expand
+from quant.steps.table import PARAMETERS, STEPS, SimpleStep, Step, expand
 
 NESTED = (
     DefaultParameters,
@@ -282,11 +282,16 @@ def test_default_quantization_expands() -> None:
     smooth = SmoothParameters(stat_subset_size=5, separate=False)
     bias = FastBiasParameters(stat_subset_size=5, threshold=2.0)
     assert expand((Step(use="DefaultQuantization", parameters=given),)) == (
-        SimpleStep(index=0, use=ALIGN, parameters=alignment),
-        SimpleStep(index=0, use=SMOOTH, parameters=smooth),
-        SimpleStep(index=0, use=MIN_MAX, parameters=minimum),
-        SimpleStep(index=0, use=FAST_BIAS, parameters=bias),
-        SimpleStep(index=0, use=OVERFLOW, parameters=OverflowParameters(stat_subset_size=5)),
+        SimpleStep(index=0, use=ALIGN, parameters=alignment, kind=STEPS[ALIGN]),
+        SimpleStep(index=0, use=SMOOTH, parameters=smooth, kind=STEPS[SMOOTH]),
+        SimpleStep(index=0, use=MIN_MAX, parameters=minimum, kind=STEPS[MIN_MAX]),
+        SimpleStep(index=0, use=FAST_BIAS, parameters=bias, kind=STEPS[FAST_BIAS]),
+        SimpleStep(
+            index=0,
+            use=OVERFLOW,
+            parameters=OverflowParameters(stat_subset_size=5),
+            kind=STEPS[OVERFLOW],
+        ),
     )
 
 
@@ -357,8 +362,8 @@ def test_full_bias_correction_takes_the_place_of_the_fast_one() -> None:
     given = {"use_fast_bias": False, "threshold": 2.0, "apply_for_all_nodes": True}
     bias = BiasParameters(threshold=2.0, apply_for_all_nodes=True)
     assert expand((Step(use="DefaultQuantization", parameters=given),))[3:] == (
-        SimpleStep(index=0, use=BIAS, parameters=bias),
-        SimpleStep(index=0, use=OVERFLOW, parameters=OverflowParameters()),
+        SimpleStep(index=0, use=BIAS, parameters=bias, kind=STEPS[BIAS]),
+        SimpleStep(index=0, use=OVERFLOW, parameters=OverflowParameters(), kind=STEPS[OVERFLOW]),
     )
 
 

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from runner import plugins
 from runner.cache.code import code_digest
-from runner.catalog import find
 from runner.cli.main import main
 from tests.runner.catalog.builders import write_catalog
+from tests.runner.packages import forget, installed, write_dist
 from tests.runner.tiny import write_recipe
 
 CODE = """\
@@ -50,23 +49,8 @@ gone = no_such_package
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of packages of which one adds something."""
-    folder = tmp_path / "site"
-    write_dist(folder, "added", ENTRY_POINTS)
-    (folder / "added.py").write_text(CODE)
-    monkeypatch.syspath_prepend(folder)
-    for kept in (plugins._all, plugins._loaded, find._installed, code_digest):
-        kept.cache_clear()
-    yield folder
-    sys.modules.pop("added", None)
-    for kept in (plugins._all, plugins._loaded, find._installed, code_digest):
-        kept.cache_clear()
-
-
-def write_dist(folder: Path, name: str, text: str) -> None:
-    about = folder / f"{name}-1.0.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text(text)
+    with installed(tmp_path / "site", "added", CODE, ENTRY_POINTS, monkeypatch) as folder:
+        yield folder
 
 
 def with_loader(tiny: Path, name: str, metric: str = "accuracy") -> Path:
@@ -113,7 +97,7 @@ def test_two_packages_with_one_name(
     tiny: Path, site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_dist(site, "other", "[recipe.loaders]\narrays = other:arrays\n")
-    plugins._all.cache_clear()
+    forget()
     assert main(["validate", str(with_loader(tiny, "arrays"))]) == 4
     assert "several packages bring 'arrays'" in capsys.readouterr().err
 

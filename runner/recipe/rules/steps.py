@@ -8,6 +8,7 @@ from quant.steps.order import order_fault
 from runner.document.check import Checked
 from runner.document.document import locate, value_at
 from runner.errors import Problem
+from runner.packaged_steps import preparing
 
 
 def distinct_ids(checked: Checked) -> Iterator[Problem]:
@@ -33,8 +34,10 @@ def order(checked: Checked) -> Iterator[Problem]:
     uses = [step.get("use") for step in checked.value.get("steps", ())]
     if None in uses:  # a step that is not known may be the one that quantizes
         return
+    early = preparing(uses)
     for i, use in enumerate(uses):
-        if message := order_fault(str(use), before=uses[:i], after=uses[i + 1 :]):
+        before, after = uses[:i], uses[i + 1 :]
+        if message := order_fault(str(use), before=before, after=after, preparing=early):
             yield Problem(locate(checked.document, ("steps", i, "use")), message)
 
 

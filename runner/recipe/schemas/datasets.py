@@ -89,7 +89,7 @@ SHIPPED: dict[str, dict[str, Rules]] = {
     },
 }
 LOADERS: Mapping[str, Mapping[str, Rules]] = Table(
-    own=SHIPPED, group=plugins.LOADERS, view=lambda loader: loader.schema
+    own=SHIPPED, group=plugins.LOADERS, view=lambda loader, _: loader.schema
 )
 
 DATASET: Rules = {

@@ -24,7 +24,7 @@ SHIPPED: dict[str, dict[str, Rules]] = {
     },
 }
 METRICS: Mapping[str, Mapping[str, Rules]] = Table(
-    own=SHIPPED, group=plugins.METRICS, view=lambda kind: kind.schema
+    own=SHIPPED, group=plugins.METRICS, view=lambda kind, _: kind.schema
 )
 
 EVALUATE: Rules = {

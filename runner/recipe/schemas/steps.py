@@ -6,7 +6,13 @@ Source: POT 2023.0 algorithm parameters (pot.md 1.5), NNCF 3.4 quantize paramete
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from quant.spellings import IGNORED_SPELLINGS, OF_GRADIENTS, SPELLINGS
+from runner import plugins
+from runner.packaged_steps import packaged
+from runner.plugins import Blame, Table
 from runner.recipe.schemas.estimators import ACTIVATIONS, WEIGHTS
 from runner.recipe.schemas.values import (
     COUNT,
@@ -154,7 +160,7 @@ ACCURACY_AWARE: dict[str, Rules] = {
     "on_miss": {"type": "string", "allowed": ["keep_best", "fail"]},
 }
 
-PARAMETERS = {
+SHIPPED: dict[str, dict[str, Rules]] = {
     "DefaultQuantization": DEFAULT,
     "ActivationChannelAlignment": STATISTICS,
     "SmoothQuant": SMOOTH,
@@ -165,14 +171,17 @@ PARAMETERS = {
     "LayerwiseTuning": TUNING,
     "AccuracyAwareQuantization": ACCURACY_AWARE,
 }
+PARAMETERS: Mapping[str, Mapping[str, Rules]] = Table(
+    own=SHIPPED, group=plugins.STEPS, view=lambda step, blame: packaged(step, blame).schema
+)
 
 
 def _step(name: str) -> dict[str, Rules]:
     """The fields that a step's name brings along, with advice on parameters of other steps."""
-    fields = PARAMETERS[name]
+    fields = SHIPPED[name]
     others = {
         key: f"it is a parameter of {other}, not of {name}"
-        for other, theirs in reversed(PARAMETERS.items())
+        for other, theirs in reversed(SHIPPED.items())
         for key in theirs
         if key not in fields
     }
@@ -181,7 +190,16 @@ def _step(name: str) -> dict[str, Rules]:
     return {"with": {"type": "dict", "schema": fields, "meta": about}}
 
 
-ALGORITHMS = {name: _step(name) for name in PARAMETERS}
+def _of_package(loaded: Any, blame: Blame) -> dict[str, Rules]:
+    """The fields that the name of a package's step brings along."""
+    fields = packaged(loaded, blame).schema
+    is_needed = any(rules.get("required") for rules in fields.values())
+    return {"with": {"type": "dict", "schema": fields, "required": is_needed}}
+
+
+ALGORITHMS: Mapping[str, Mapping[str, Rules]] = Table(
+    own={name: _step(name) for name in SHIPPED}, group=plugins.STEPS, view=_of_package
+)
 
 STEPS: Rules = {
     "type": "list",
