@@ -525,6 +525,43 @@ def average_below_mean() -> ov.Model:
     return finish([_average(mean, "pool1"), conv(rng, mean, (4, 4, 1, 1), "conv2")], [x])
 
 
+def average_below_shift() -> ov.Model:
+    """An AvgPool that counts its padding, on means that are shifted by a constant per channel."""
+    rng, x = _picture()
+    mean = named(opset.reduce_mean(x, np.array([3]), keep_dims=True), "mean")
+    shift = constant(rng.standard_normal((1, 3, 1, 1)).astype(np.float32), "shift")
+    pool = _average(named(opset.add(mean, shift), "shifted"), "pool1")
+    return finish([pool, conv(rng, x, (4, 3, 3, 3), "conv1")], [x])
+
+
+def head_scales() -> ov.Model:
+    """Attention without a Softmax, whose scores have a scale for each head."""
+    rng, x = _sequence(8)
+    q, k, v = _projected(rng, x, 8)
+    scores = named(opset.matmul(q, k, False, True), "scores")
+    scales = constant(rng.uniform(0.5, 2, (1, 2, 1, 1)).astype(np.float32), "scales")
+    scaled = named(opset.multiply(scores, scales), "scaled")
+    return finish([_joined(rng, named(opset.matmul(scaled, v, False, False), "mixed"), 8)], [x])
+
+
+def pooled_attention() -> ov.Model:
+    """The mean of what heads attend to, over all heads."""
+    rng, x = _sequence()
+    q, k, v = _projected(rng, x, 6)
+    attended = named(opset.scaled_dot_product_attention(q, k, v), "attention")
+    return finish([named(opset.reduce_mean(attended, np.array([1]), keep_dims=True), "mean")], [x])
+
+
+def large_epsilon() -> ov.Model:
+    """Normalizations of small numbers, with epsilons that are a large part of their squares."""
+    rng, x = _picture()
+    small = opset.tanh(opset.multiply(x, np.float32(0.05)))
+    first = named(opset.mvn(small, np.array([2, 3]), True, 1e-2, "inside_sqrt"), "mvn")
+    second = named(opset.normalize_l2(small, np.array([1]), 1e-2, "add"), "l2")
+    layers = [conv(rng, y, (4, 3, 3, 3), f"conv{i}") for i, y in enumerate((first, second))]
+    return finish(layers, [x])
+
+
 def _average(x: ov.Node, name: str) -> ov.Node:
     return named(opset.avg_pool(x, [1, 1], [1, 1], [1, 1], [3, 3], False), name)
 
@@ -555,7 +592,8 @@ GRAPHS: Mapping[str, Callable[[], ov.Model]] = {
         *(empty_tensor, infinite_constant, nan_weights, double_precision, half_outputs),
         half_precision_linear,
         *(mobile_block, cached_attention, depthwise_multiplier),
-        *(average_pools, average_below_mean, conv_and_linear),
+        *(average_pools, average_below_mean, average_below_shift, conv_and_linear),
+        *(head_scales, pooled_attention, large_epsilon),
     )
 }
 """Every graph above by its name."""

@@ -155,7 +155,7 @@ def _resize(rng: Rng, found: list[ov.Output], name: str) -> ov.Node:
 def _norm(rng: Rng, found: list[ov.Output], name: str) -> ov.Node:
     x = _pick(rng, found)
     axes = np.array([2, 3] if rng.integers(2) else [3])
-    return named(opset.mvn(x, axes, True, 1e-2, "inside_sqrt"), name)
+    return named(opset.mvn(x, axes, True, 1e-5, "inside_sqrt"), name)
 
 
 LAYERS: dict[str, Layer] = {

@@ -36,7 +36,11 @@ _MOVING = frozenset(
 _GATES = frozenset({"Sigmoid", "HSigmoid", "HardSigmoid", "Clamp"})
 _POOLS = frozenset({"ReduceMean", "AvgPool", "AdaptiveAvgPool"})
 _AVERAGES = _POOLS | {"ReduceSum"}
-_ZERO_POINT_KEEPING = _AVERAGES | _MOVING | {"MaxPool", "Interpolate", "Clamp"}
+_MIXING = frozenset({"Concat", "Interpolate"})
+_ZERO_POINT_KEEPING = _AVERAGES | _MOVING | _MIXING | ELEMENTWISE | {"MaxPool", "Clamp"}
+_EPSILONS = {"MVN": "eps", "NormalizeL2": "eps", "GroupNormalization": "epsilon"}
+_LARGEST_EPSILON = 1e-4
+"""Of a variance or a sum of squares."""
 _SOFTMAX = frozenset({"Softmax", "LogSoftmax"})
 _MASKING = frozenset({"Select", "Convert", "Slice", "StridedSlice", "Gather"})
 _SELECTIONS = frozenset(
@@ -57,6 +61,7 @@ def kept(graph: Graph, model_type: ModelType | None) -> Kept:
         _recurrent_variants,
         _dynamic_ranks,
         _padded_averages,
+        _large_epsilons,
         _states,
         _post_processing,
         _logits,
@@ -157,11 +162,11 @@ def _dynamic_ranks(graph: Graph) -> Iterator[tuple[Op, str]]:
 
 
 def _padded_averages(graph: Graph) -> Iterator[tuple[Op, str]]:
-    """AvgPools that count the zeros of their padding, on tensors that may be negative, and averages
-    above them.
+    """AvgPools that count the zeros of their padding, on tensors that may be negative, and above
+    them averages, and what mixes tensors or their places.
 
     OpenVINO's CPU plugin (2026.4.1) pads with the integer 0, which is no zero where there is a zero
-    point: -10 dB. It moves zero points down through averages, so that a pool in floating point
+    point: -10 dB. It moves zero points down through those, so that a pool in floating point
     would get one from there: -19 dB.
     """
     for op in graph.ops:
@@ -171,7 +176,7 @@ def _padded_averages(graph: Graph) -> Iterator[tuple[Op, str]]:
         if any((*kept["pads_begin"], *kept["pads_end"])) and not kept["exclude-pad"]:
             yield op, "averages the zeros of its padding, which need a zero point of zero"
             for above in _above(graph, op, stop=frozenset(), through=_ZERO_POINT_KEEPING):
-                if above.type in _AVERAGES:
+                if above.type in _AVERAGES | _MIXING:
                     yield above, "its zero point would move into the padding of the AvgPool below"
 
 
@@ -187,6 +192,22 @@ def _is_nonnegative(graph: Graph, tensor: Tensor) -> bool:
         seen.add(op.index)
         queue += [source.op for _, source in graph.data_inputs(op)]
     return True
+
+
+def _large_epsilons(graph: Graph) -> Iterator[tuple[Op, str]]:
+    """Normalizations whose epsilon may be no small part of what they divide by.
+
+    OpenVINO's CPU plugin (2026.4.1) normalizes integers, beside whose squares epsilon is nothing.
+    For numbers around 0.05 and an epsilon of 0.01 that is 5 dB, for one of 1e-4 34 dB.
+    """
+    for op in graph.ops:
+        if op.type not in _EPSILONS:
+            continue
+        kept = attributes(op)
+        epsilon = float(kept[_EPSILONS[op.type]])
+        is_of_deviation = str(kept.get("eps_mode")).lower() == "outside_sqrt"
+        if (epsilon**2 if is_of_deviation else epsilon) > _LARGEST_EPSILON:
+            yield op, f"its epsilon of {epsilon:g} would be left out in integers"
 
 
 def _states(graph: Graph) -> Iterator[tuple[Op, str]]:

@@ -14,6 +14,7 @@ from quant.placement.ignored import ACTIVATIONS, ignored
 from quant.placement.kept import Kept, kept
 from quant.placement.layers import Layers, Wish, asked, layers, wish
 from quant.placement.outputs import with_outputs
+from quant.placement.products import behind_products
 from quant.placement.rows import rounded_once
 from quant.placement.schemes import Candidates, choose, only_per_tensor, override, shared, unmet
 from quant.placement.sites import Site, sites
@@ -88,8 +89,7 @@ def place(
     floats |= {i: why for i, why in rules.items() if i not in floats}
     if target.quantizes_outputs:
         smoothed = frozenset()  # each reader of a quantized result gets the same integers
-    found = demand(graph, target, floats, smoothed)
-    placed = with_outputs(graph, target, floats, found, list(sites(graph, found)))
+    found, placed = _settled(graph, target, floats, smoothed)
     integer = frozenset(reader.port.op for site in placed for reader in site.readers)
     constants = [
         (each, ports)
@@ -118,6 +118,20 @@ def place(
         raise ParameterError(dict.fromkeys(setting.problems))
     operations = _operations(setting, found, floats, activations, weighted)
     return Placement(activations=activations, weights=weighted, operations=operations)
+
+
+def _settled(
+    graph: Graph, target: Target, floats: Kept, smoothed: frozenset[Port]
+) -> tuple[Demand, list[Site]]:
+    """What is wanted in integers, and the quantizers for it; operations that would read one that
+    is no good are added to what stays in floating point."""
+    while True:
+        found = demand(graph, target, floats, smoothed)
+        placed = with_outputs(graph, target, floats, found, list(sites(graph, found)))
+        left_alone = behind_products(graph, placed)
+        if not left_alone:
+            return found, placed
+        floats |= left_alone
 
 
 def _activations(setting: _Setting, placed: list[Site]) -> tuple[ActivationQuantizer, ...]:

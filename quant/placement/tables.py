@@ -138,9 +138,13 @@ def is_nonnegative(kind: str, attributes: dict[str, Any]) -> bool:
     return kind in NONNEGATIVE or (kind == "Clamp" and float(attributes["min"]) >= 0)
 
 
+MULTIPLYING = frozenset({"MatMul", "ScaledDotProductAttention"})
+"""Operations that are, or are made of, products of matrices."""
+
+
 def behind_matmuls(graph: Graph) -> frozenset[int]:
-    """The MatMuls, and the operations with element-wise ones at most between them and a MatMul, by
-    index.
+    """The MatMuls, those inside attention too, and the operations with element-wise ones at most
+    between them and a MatMul, by index.
 
     OpenVINO's CPU plugin (2026.4.1) computes them, and a quantizer below, together with the MatMul;
     it fails to compile where that quantizer's channels are not on the last axis.
@@ -148,7 +152,7 @@ def behind_matmuls(graph: Graph) -> frozenset[int]:
     found: set[int] = set()
     for op in graph.ops:
         is_fused = op.type in ELEMENTWISE | ACTIVATION_FUNCTIONS
-        if op.type == "MatMul" or (
+        if op.type in MULTIPLYING or (
             is_fused and any(source.op in found for _, source in graph.data_inputs(op))
         ):
             found.add(op.index)

@@ -134,6 +134,22 @@ CASES = [
         quantized=("conv1", "conv2"),
         kept={"pool1": "averages the zeros of its padding", "mean": "zero point"},
     ),
+    Case(
+        graph="average_below_shift",
+        quantized=("conv1",),
+        kept={"pool1": "averages the zeros of its padding", "mean": "zero point"},
+    ),
+    Case(
+        graph="head_scales",
+        quantized=("q", "k", "scores", "v", "o"),
+        kept={"mixed": "behind a product with a constant per head"},
+    ),
+    Case(graph="pooled_attention", quantized=("q", "k", "v", "attention", "mean")),
+    Case(
+        graph="large_epsilon",
+        quantized=("conv0", "conv1"),
+        kept={"mvn": "its epsilon of 0.01", "l2": "its epsilon of 0.01"},
+    ),
     Case(graph="conv_and_linear", quantized=("conv1", "linear1")),
 ]
 
