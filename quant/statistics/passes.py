@@ -39,20 +39,28 @@ def sample_count(samples: Samples, subsets: Iterable[Subset]) -> int:
     return len(set[int]().union(*(every if c is None else c for c in chosen)).intersection(every))
 
 
+def compiled(model: ov.Model) -> ov.CompiledModel:
+    """A model made ready for passes over samples."""
+    return core().compile_model(model, "CPU", many_samples(model))
+
+
 def infer(
-    model: ov.Model,
+    model: ov.Model | ov.CompiledModel,
     samples: Samples,
     subsets: Sequence[Subset],
     add: Callable[[int, tuple[bool, ...], list[Array]], None],
     progress: Progress | None = None,
+    more: Mapping[str, Array] | None = None,
 ) -> int:
     """Runs a model over the samples that any of the subsets holds; returns how many there were.
 
     Args:
+        model: one that is run over samples more than once is handed in `compiled`.
         samples: arrays, lists in input order, or mappings by input name; batch axis included.
         add: takes, in sample order, a sample's index, for each subset whether it holds the sample,
             and the values of the model's outputs.
         progress: called with the number of samples that are done.
+        more: values, the same for all samples, of inputs behind those that samples have.
 
     Raises:
         SamplesError: there are none, one does not fit, or a shuffle was asked of an iterator.
@@ -63,11 +71,22 @@ def infer(
     def taken(index: int, values: list[Array]) -> None:
         add(index, tuple(each is None or index in each for each in chosen), values)
 
-    total = _run(model, _numbered(samples, chosen, count), taken, progress)
+    ready = compiled(model) if isinstance(model, ov.Model) else model
+    numbered = _numbered(samples, chosen, count)
+    if more:
+        numbered = ((index, _extended(sample, more)) for index, sample in numbered)
+    total = _run(ready, numbered, taken, progress)
     if total == 0:
         message = "there are no calibration samples"
         raise SamplesError(message)
     return total
+
+
+def _extended(sample: Any, more: Mapping[str, Array]) -> Any:
+    """The sample with values of more inputs."""
+    if isinstance(sample, Mapping):
+        return {**sample, **more}
+    return [*(sample if isinstance(sample, list | tuple) else [sample]), *more.values()]
 
 
 def _expect_samples(samples: object) -> None:
@@ -123,15 +142,14 @@ def _numbered(
 
 
 def _run(
-    model: ov.Model,
+    model: ov.CompiledModel,
     samples: Iterator[tuple[int, Any]],
     add: Callable[[int, list[Array]], None],
     progress: Progress | None,
 ) -> int:
     """Infers all samples and hands on their outputs in sample order; returns their number."""
-    compiled = core().compile_model(model, "CPU", many_samples(model))
-    queue = ov.AsyncInferQueue(compiled)
-    is_stateful = bool(model.get_sinks())
+    queue = ov.AsyncInferQueue(model)
+    is_stateful = bool(queue[0].query_state())
     order = _Order(add, progress)
     queue.set_callback(
         lambda request, position: order.put(position, [t.data for t in request.output_tensors])
@@ -139,7 +157,7 @@ def _run(
     total = 0
     try:
         for position, (index, sample) in enumerate(samples):
-            inputs = _fit(compiled, sample, index)
+            inputs = _fit(model, sample, index)
             if is_stateful:
                 queue[queue.get_idle_request_id()].reset_state()
             order.expect(position, index)
@@ -179,11 +197,11 @@ class _Order:
                     self._progress(self._next)
 
 
-def _fit(compiled: ov.CompiledModel, sample: Any, index: int) -> dict[int, NDArray[Any]]:
+def _fit(model: ov.CompiledModel, sample: Any, index: int) -> dict[int, NDArray[Any]]:
     """The sample's arrays by input position, in the inputs' number types."""
-    arrays = _by_position(compiled, sample, index)
+    arrays = _by_position(model, sample, index)
     return {
-        position: _cast(compiled.inputs[position], _array(array, index), index)
+        position: _cast(model.inputs[position], _array(array, index), index)
         for position, array in arrays.items()
     }
 
@@ -196,8 +214,8 @@ def _array(values: Any, index: int) -> NDArray[Any]:
         raise SamplesError(message, index) from error
 
 
-def _by_position(compiled: ov.CompiledModel, sample: Any, index: int) -> dict[int, Any]:
-    inputs = compiled.inputs
+def _by_position(model: ov.CompiledModel, sample: Any, index: int) -> dict[int, Any]:
+    inputs = model.inputs
     if isinstance(sample, Mapping):
         names = {
             name: position for position, node in enumerate(inputs) for name in node.get_names()

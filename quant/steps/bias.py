@@ -56,8 +56,8 @@ def biased(node: ov.Node, channels: int) -> ov.Output:
     return (node if found is None else found[0]).output(0)
 
 
-def correct_bias(work: Work, node: ov.Node, shift: Array, threshold: float | None) -> None:
-    """Adds `shift`, `[C]`, to a linear operation's bias and keeps word of it.
+def correct_bias(work: Work, node: ov.Node, shift: Array, threshold: float | None) -> bool:
+    """Adds `shift`, `[C]`, to a linear operation's bias and keeps word of it; tells whether it did.
 
     A shift above `threshold` times the bias, in any channel with a bias, is left out.
     """
@@ -65,9 +65,10 @@ def correct_bias(work: Work, node: ov.Node, shift: Array, threshold: float | Non
     found = bias_of(node, axis, len(shift))
     if found is not None and threshold is not None and _exceeds(shift, found[1], threshold):
         work.notes[name] = f"bias not corrected: its shift exceeds {threshold} times the bias"
-        return
+        return False
     add_to_bias(node, axis, shift)
     work.bias_shifts[name] = float(np.abs(shift).max(initial=0))
+    return True
 
 
 def _exceeds(shift: Array, bias: Any, threshold: float) -> bool:

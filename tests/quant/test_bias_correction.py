@@ -15,6 +15,8 @@ from quant.plan import BiasPlan, BiasSite, Subset, TensorRef
 from quant.runtime import opset, ov
 from quant.statistics.collect import collect_needs
 from quant.statistics.need import Aggregator, Need, Reduction
+from quant.statistics.passes import compiled
+from quant.steps import bias_correction
 from quant.target import Target
 from tests import models
 from tests.quant.results import content, nodes_of, sqnr_db
@@ -95,6 +97,48 @@ def test_layers_of_equal_depth_share_a_pass(cpu: Target) -> None:
     names = [[site.operation for site in stage] for stage in plan.stages]
     assert [sorted(stage) for stage in names] == [["stem"], ["left", "right"], ["deep"], ["last"]]
     assert plan.passes == 5
+
+
+def deep() -> ov.Model:
+    """Twenty convolutions, one below the other."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 3, 8, 8)
+    found = x
+    for i in range(20):
+        found = models.relu(models.conv(rng, found, (3, 3, 3, 3), f"conv{i}"), f"relu{i}")
+    return models.finish([found], [x])
+
+
+def test_stages_share_compiled_models(cpu: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty stages, eight of them on one model; and each is measured on corrected inputs."""
+    made: list[ov.Model] = []
+
+    def counted(model: ov.Model) -> ov.CompiledModel:
+        made.append(model)
+        return compiled(model)
+
+    monkeypatch.setattr(bias_correction, "compiled", counted)
+    plan, result = corrected(deep(), cpu)
+    assert (len(plan.stages), len(made)) == (20, 3)
+    model = quant.load_model(deep())
+    for site in (site for stage in plan.stages for site in stage):
+        found, expected = (means(each, site, site.tensor.op) for each in (result.model, model))
+        np.testing.assert_allclose(found, expected, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("kind", [dict, tuple, None], ids=str)
+def test_samples_may_have_any_form(cpu: Target, kind: type | None) -> None:
+    """Mappings by input name, and bare arrays, get the corrections beside them too."""
+    plain = corrected(branches(), cpu)[1]
+    step = quant.Step(use="MinMaxQuantization", parameters=COARSE)
+    plan = quant.resolve(
+        quant.load_model(branches()), [step, quant.Step(use="BiasCorrection")], cpu
+    )
+    given: list[Any] = [
+        {"x": x} if kind is dict else (x,) if kind is tuple else x
+        for (x,) in calibration(branches())
+    ]
+    result = quant.apply(plan, quant.collect(plan, given), given)
+    assert content(result.model) == content(plain.model)
 
 
 def test_the_shifts_are_told(cpu: Target) -> None:
