@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from quant.errors import ParameterError, ParameterProblem
 from quant.graph import Graph, Op, Port
-from quant.parameters import MinMaxParameters, ModelType
+from quant.parameters import MinMaxParameters, ModelType, Request
 from quant.placement.demand import Demand, Role, demand
 from quant.placement.estimators import estimators, outside
 from quant.placement.groups import groups
@@ -150,8 +151,8 @@ def _activations(setting: _Setting, placed: list[Site]) -> tuple[ActivationQuant
 def _shared_scheme(setting: _Setting, together: list[Site]) -> tuple[Scheme | None, Wish]:
     """The scheme of quantizers that share one range, and what is asked of them."""
     indices = {reader.port.op for site in together for reader in site.readers}
-    ops = [setting.graph.ops[i] for i in sorted(indices)]
-    wanted, problems = wish(setting.activations, ops)
+    ops = [op for i in sorted(indices) if (op := setting.graph.ops[i]).type not in _SKIPPED]
+    wanted, problems = wish(setting.activations, ops) if ops else (_of_end(setting, together), [])
     setting.problems.extend(problems)
     lists = [_site_candidates(setting, site, wanted) for site in together]
     if len(together) > 1:
@@ -164,6 +165,16 @@ def _shared_scheme(setting: _Setting, together: list[Site]) -> tuple[Scheme | No
         return None, wanted
     preset = setting.target.preset(setting.parameters.preset)
     return choose(fitting, preset, is_weights=False), wanted
+
+
+def _of_end(setting: _Setting, together: list[Site]) -> Wish:
+    """What is asked of results that no operation reads in integers: how to estimate the range, as
+    of what the operations above read; the scheme is that of results, whatever these read."""
+    above = [setting.graph.ops[site.producer] for site in together if site.producer is not None]
+    wanted, _ = wish(setting.activations, above)
+    estimator = wanted.request.range_estimator
+    request = dataclasses.replace(setting.activations.general, range_estimator=estimator)
+    return dataclasses.replace(wanted, request=request, special=Request())
 
 
 def _unshared(

@@ -10,6 +10,7 @@ import pytest
 import quant
 import runner
 from quant.graph import view
+from quant.parameters import Estimator
 from quant.plan import MinMaxPlan
 from quant.runtime import opset, ov
 from quant.scheme import Scheme
@@ -171,3 +172,20 @@ def test_ranges_of_fine_grids_hold_every_sample() -> None:
     result = quant.quantize(model, given, target=runner.load_target("gna"))
     ranges = {name: span for each in result.operations for name, span in each.ranges.items()}
     assert ranges["x/fq_output_0"][1] == pytest.approx(max(np.abs(x[0]).max() for x in given))
+
+
+def test_what_is_asked_of_the_last_layer_holds_for_the_range_of_its_result_too() -> None:
+    """No operation reads it that could be asked."""
+    asked = {"names": ["conv2"], "range_estimator": {"preset": "quantile"}}
+    parameters = {"activations": {"layers": [asked]}}
+    step = quant.Step(use="MinMaxQuantization", parameters=parameters)
+    model = quant.load_model(models.conv_relu_conv())
+    plan = quant.resolve(model, [step], runner.load_target("gna")).steps[0]
+    assert isinstance(plan, MinMaxPlan)
+    found = {each.name: each.estimators.max.type for each in plan.activations}
+    assert found == {
+        "x/fq_output_0": Estimator.ABS_MAX,
+        "conv1/add/fq_output_0": Estimator.ABS_MAX,
+        "relu1/fq_output_0": Estimator.ABS_QUANTILE,
+        "conv2/add/fq_output_0": Estimator.ABS_QUANTILE,
+    }
