@@ -126,8 +126,12 @@ RANGES = (
 
 EXTREMES = (
     "a scale per channel goes with ranges that hold every sample, one for the tensor with the mean "
-    "of the samples' extremes, narrower by chance here: with one scale ours is at NNCF's noise, "
-    "63.7, 36.4 and 33.4 dB"
+    "of the samples' extremes, which even numbers leave narrower: with one scale ours is 0.7 and "
+    "0.5 dB above NNCF's"
+)
+SMOOTHED = (
+    "SmoothQuant has nothing to even out in a tensor of even channels, and its range holds every "
+    "sample: without it ours is 0.8 dB above NNCF's"
 )
 ALIGNED_EXTREMES = (
     "an aligned tensor's range holds every sample, NNCF's is the mean of their extremes: without "
@@ -136,8 +140,8 @@ ALIGNED_EXTREMES = (
 
 NOISIER = (
     Difference(model="depthwise_behind_pool", reason=TRANSPOSED),
-    Difference(model="classifier", reason=EXTREMES, preset="mixed"),
-    Difference(model="composition1", reason=EXTREMES),
+    Difference(model="scalar_gate", reason=EXTREMES),
+    Difference(model="matmul_of_two", reason=SMOOTHED, preset="mixed", model_type="transformer"),
     Difference(model="concat_then_convs", reason=ALIGNED_EXTREMES, preset="performance"),
 )
 """Models whose outputs are further from FP32 than NNCF's."""

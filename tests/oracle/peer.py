@@ -52,10 +52,11 @@ def both(
     model_type: str | None = None,
     *,
     is_first_layer_halved: bool = False,
+    seed: int = 0,
 ) -> tuple[Side, Side]:
-    """Ours and NNCF's."""
+    """Ours and NNCF's; `seed`: that of the samples."""
     model = quant.load_model(model)
-    samples = models.samples(model, SAMPLES)
+    samples = models.samples(model, SAMPLES, seed)
     parameters = {
         "preset": preset,
         "model_type": model_type,

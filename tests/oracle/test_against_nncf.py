@@ -32,8 +32,11 @@ TRANSFORMERS = (
     *("encoder_sdpa", "encoder_softmax", "encoder_attention", "matmul", "matmul_of_two"),
     *("embedding", "rotary"),
 )
+DRAWS = 6
+"""Sets of samples that noise is averaged over: on single ones the two differ by up to 4 dB either
+way."""
 SLACK_DB = 0.5
-"""How much worse an output may be: single draws of rounding errors differ by as much."""
+"""How much worse an output may be: what is left of that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +71,8 @@ def build(name: str) -> ov.Model:
 
 
 @cache
-def sides(case: Case) -> tuple[Side, Side]:
-    return both(build(case.model), case.preset, case.model_type)
+def sides(case: Case, seed: int = 0) -> tuple[Side, Side]:
+    return both(build(case.model), case.preset, case.model_type, seed=seed)
 
 
 def expected(rows: tuple[Difference, ...], case: Case) -> set[str]:
@@ -128,7 +131,8 @@ def agree(ours: Range, theirs: Range) -> bool:
 
 @every_case
 def test_outputs_are_as_close_to_fp32(case: Case) -> None:
-    ours, theirs = (np.array(side.sqnr_db) for side in sides(case))
+    draws = [[side.sqnr_db for side in sides(case, seed)] for seed in range(DRAWS)]
+    ours, theirs = np.mean(draws, axis=0)
     rows = explained(NOISIER, case.model, case.preset, case.model_type)
     is_worse = bool((ours < theirs - SLACK_DB).any())
     assert is_worse == bool(rows), f"ours {ours}, NNCF {theirs}: {[row.reason for row in rows]}"
