@@ -158,7 +158,7 @@ def _levels(plan: MinMaxPlan, ranges: Ranges) -> dict[str, Levels]:
 def _ranges(plan: MinMaxPlan, work: Work, statistics: Statistics) -> Ranges:
     """Low and high per group, or per quantizer that has none: the widest of the members'."""
     found: Ranges = {}
-    seen = outside.seen_points(plan, statistics)
+    seen, drawn_out = outside.seen_points(plan, statistics), 0
     for quantizer in plan.activations:
         sides, reader = quantizer.estimators, quantizer.operations[0]
         low = statistics.of(_need(plan, quantizer, sides.min, is_low=True), reader)
@@ -169,11 +169,15 @@ def _ranges(plan: MinMaxPlan, work: Work, statistics: Statistics) -> Ranges:
             counts = statistics.of(_histogram(plan, quantizer), reader)
             low, high = activation_range(quantizer.scheme, sides.max.type, counts, low, high)
         if quantizer.name in seen:
+            before = low, high
             low, high = outside.widened(quantizer, low, high, seen[quantizer.name])
+            drawn_out += not np.array_equal(before, (low, high))
         low, high = _clipped(low, high, sides)
         if quantizer.covers is not None:
             low, high = np.minimum(low, quantizer.covers[0]), np.maximum(high, quantizer.covers[1])
         _widen(found, quantizer.group or quantizer.name, low, high)
+    if drawn_out:
+        work.outcomes["ranges drawn out"] = f"{drawn_out} of {len(plan.activations)}"
     for constant in plan.weights:
         low, high = constant_range(constant, work.nodes[constant.constant].data)
         _widen(found, constant.group or constant.name, low, high)
