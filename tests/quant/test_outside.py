@@ -124,7 +124,7 @@ def pictures(count: int = 24) -> list[Array]:
 @pytest.mark.parametrize("preset", ["performance", "mixed"])
 def test_whites_and_pooled_vectors_are_not_clipped(preset: str, cpu: Target) -> None:
     """The mean of the samples' extremes would clip every white, a quarter of all bright values."""
-    result = quant.quantize(pooled(), pictures(), target=cpu, preset=preset)
+    result = quant.quantize(pooled(), pictures(), target=cpu, preset=preset, use_smooth_quant=False)
     clipped = {
         name: share
         for layer in quant.diagnose(result, pictures()).layers
@@ -132,7 +132,7 @@ def test_whites_and_pooled_vectors_are_not_clipped(preset: str, cpu: Target) -> 
     }
     assert len(clipped) >= 2
     assert max(clipped.values()) < 0.01
-    assert result.outcomes["ranges drawn out"] in ("2 of 3", "3 of 3")
+    assert result.outcomes["ranges drawn out"] == "2 of 3"
     (first,) = (each for each in result.operations if each.plan.name == "conv")
     assert max(high for _, high in first.ranges.values()) >= 254
 
