@@ -15,7 +15,8 @@ import numpy as np
 
 from quant.control.entry import FEWEST, SHARES
 from quant.control.parameters import AccuracyAwareParameters
-from quant.control.verdict import Array, Limit, Verdict, verdict, worst
+from quant.control.verdict import Array, Limit, Pair, Verdict, verdict, worst
+from quant.drop import is_mean
 from quant.runtime import ov
 from runner.answers import answers
 from runner.data.open import Selection
@@ -64,7 +65,9 @@ class MetricJudge:
                 asked = [size for size in asked if size > read]
                 if self._is_missed(found, read):
                     break
-        return verdict(self.limits, self._values(found), samples=read, is_whole=read == total)
+        pairs = self._pairs({name: fp32[:read] for name, fp32 in self.means.items()}, found)
+        values = self._values(found)
+        return verdict(self.limits, values, pairs, samples=read, is_whole=read == total)
 
     def hardest(self, model: ov.Model, share: float, most: int | None) -> tuple[int, ...]:
         """The samples that lose most of all metrics, each as a share of FP32's value."""
@@ -83,8 +86,10 @@ class MetricJudge:
             name: self.limits[name].on_part(metric.value(self._reference(name, subset)))
             for name, metric in self.metrics.items()
         }
-        values = self._values(self._outcomes(model, subset))
-        return verdict(limits, values, samples=len(subset), is_whole=False)
+        found = self._outcomes(model, subset)
+        pairs = self._pairs({name: each[list(subset)] for name, each in self.means.items()}, found)
+        values = self._values(found)
+        return verdict(limits, values, pairs, samples=len(subset), is_whole=False)
 
     def _outcomes(self, model: ov.Model, subset: Sequence[int]) -> dict[str, list[Any]]:
         """The outcomes of some samples by metric."""
@@ -105,6 +110,11 @@ class MetricJudge:
 
     def _values(self, found: Mapping[str, Sequence[Any]]) -> dict[str, float]:
         return {name: _number(m.value(found[name])) for name, m in self.metrics.items()}
+
+    def _pairs(
+        self, fp32: Mapping[str, Array], found: Mapping[str, Sequence[float]]
+    ) -> Mapping[str, Pair]:
+        return {name: (before, found[name]) for name, before in fp32.items()}
 
     def _asked(self) -> list[int]:
         """After how many samples it is asked whether a limit is missed."""
@@ -213,7 +223,7 @@ def _is_mean(metric: Metric, outcomes: Sequence[Any]) -> bool:
     if not all(isinstance(each, int | float) for each in outcomes):
         return False
     value = metric.value(outcomes)
-    return value is not None and math.isclose(value, float(np.mean(outcomes)), rel_tol=1e-9)
+    return value is not None and is_mean(value, outcomes)
 
 
 def _loss(limit: Limit, before: float | None, after: float | None) -> float:

@@ -16,8 +16,9 @@ from quant.steps.table import Step
 from runner.data.open import Selection
 from runner.data.sample import Array
 from runner.evaluate import evaluate
+from runner.expect.quantity import Quantity
 from runner.foreign_errors import mapped_errors
-from runner.metric_value import drop_of
+from runner.metric_value import drop_of, quantity
 from runner.metrics.metric import Packed
 from runner.plan import Plan
 from runner.progress import Progress, silent
@@ -115,22 +116,19 @@ def metric_drops(
         validation=validation,
     )
     is_reverted = asked.one is One.REVERTED
-    before = _drop(trials, ()) if is_reverted else None
+    before = _measured(trials, ())[1] if is_reverted else None
     drops: dict[str, float | None] = {}
     for done, names in enumerate(groups.values()):
         progress("evaluate", done, len(groups))
         others = [each for group in groups.values() if group != names for each in group]
-        found = _drop(trials, names if is_reverted else others)
-        drops |= dict.fromkeys(names, found if not is_reverted else _less(before, found))
+        fp32, found = _measured(trials, names if is_reverted else others)
+        drop = drop_of(fp32, found) if before is None else drop_of(found, before)
+        drops |= dict.fromkeys(names, drop)
     return MetricDrops(metric=recipe.metrics[0].name, samples=len(validation), drops=drops)
 
 
-def _less(before: float | None, after: float | None) -> float | None:
-    return None if before is None or after is None else before - after
-
-
-def _drop(trials: _Trials, ignored: Iterable[str]) -> float | None:
-    """The drop of the metric where so many more operations are ignored."""
+def _measured(trials: _Trials, ignored: Iterable[str]) -> tuple[Quantity, Quantity]:
+    """The metric of FP32, and of the model in which so many more operations are ignored."""
     source, plan = trials.recipe.metrics[0], trials.plan
     metric = make_metrics(trials.recipe)[source.name]
     found = evaluate(
@@ -143,8 +141,7 @@ def _drop(trials: _Trials, ignored: Iterable[str]) -> float | None:
         progress=silent,
     )
     both = found.outcomes[source.name]
-    before, after = metric.value(both.fp32), metric.value(both.quantized)
-    return drop_of(before, after, higher_is_better=metric.higher_is_better)
+    return quantity(metric, both.fp32), quantity(metric, both.quantized)
 
 
 def _candidate(trials: _Trials, ignored: Iterable[str]) -> ov.Model:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from runner.expect.quantity import Quantity
+from quant.drop import drop
+from runner.expect.quantity import Quantity, paired
 from runner.metrics.interval import drop_interval
 from runner.metrics.metric import Metric
 from runner.report.report import MetricValue
@@ -23,21 +24,21 @@ def quantity(metric: Metric, outcomes: Sequence[Any]) -> Quantity:
 
 def metric_value(kind: str, fp32: Quantity, quantized: Quantity) -> MetricValue:
     """The metric of both models; a positive drop is a change for the worse."""
-    drop = drop_of(fp32.value, quantized.value, higher_is_better=fp32.higher_is_better)
+    found = drop_of(fp32, quantized)
     before, after = (fp32, quantized)[:: 1 if fp32.higher_is_better else -1]
     return MetricValue(
         metric=kind,
         fp32=fp32.value,
         quantized=quantized.value,
-        drop=drop,
+        drop=found,
         n=fp32.n or 0,
-        ci95=drop_interval(before.parts, after.parts, drop=drop),
+        ci95=drop_interval(before.parts, after.parts, drop=found),
         higher_is_better=fp32.higher_is_better,
     )
 
 
-def drop_of(fp32: float | None, quantized: float | None, *, higher_is_better: bool) -> float | None:
-    """How much worse the quantized value is; None where one of them is not there."""
-    if fp32 is None or quantized is None:
+def drop_of(before: Quantity, after: Quantity) -> float | None:
+    """How much worse the second is, of the same samples; None where one has no value."""
+    if before.value is None or after.value is None:
         return None
-    return fp32 - quantized if higher_is_better else quantized - fp32
+    return drop(*paired(before, after), higher_is_better=before.higher_is_better)

@@ -138,7 +138,7 @@ class _Judge:
         compiled = core().compile_model(model, self.device, F32)
         if self.fp32 is None:
             value, _ = _evaluated(self.evaluate(compiled))
-            return verdict({METRIC: self.limit}, {METRIC: value})
+            return verdict({METRIC: self.limit}, {METRIC: value}, {})
         return self._by_parts(compiled, self.fp32)
 
     def hardest(self, model: ov.Model, share: float, most: int | None) -> tuple[int, ...]:
@@ -151,9 +151,8 @@ class _Judge:
     def on(self, model: ov.Model, subset: Sequence[int]) -> Verdict:
         assert self.fp32 is not None
         compiled = core().compile_model(model, self.device, F32)
-        limit = self.limit.on_part(float(self.fp32[list(subset)].mean()))
-        mean = float(self._values(compiled, tuple(subset)).mean())
-        return verdict({METRIC: limit}, {METRIC: mean}, samples=len(subset), is_whole=False)
+        fp32, values = self.fp32[list(subset)], self._values(compiled, tuple(subset))
+        return _verdict(self.limit.on_part(float(fp32.mean())), fp32, values, is_whole=False)
 
     def _values(self, compiled: ov.CompiledModel, part: tuple[int, ...]) -> Array:
         _, found = _evaluated(self.evaluate(compiled, subset=list(part)))
@@ -166,9 +165,13 @@ class _Judge:
             read[list(part)] = True
             if self.limit.is_missed(fp32[read], values[read], len(fp32)):
                 break
-        mean = float(np.mean(values[read]))
-        limits, count = {METRIC: self.limit}, int(read.sum())
-        return verdict(limits, {METRIC: mean}, samples=count, is_whole=bool(read.all()))
+        return _verdict(self.limit, fp32[read], values[read], is_whole=bool(read.all()))
+
+
+def _verdict(limit: Limit, fp32: Array, values: Array, *, is_whole: bool) -> Verdict:
+    """The verdict on the values of some samples."""
+    means, pairs = {METRIC: float(values.mean())}, {METRIC: (fp32, values)}
+    return verdict({METRIC: limit}, means, pairs, samples=len(values), is_whole=is_whole)
 
 
 def _drawn(judge: _Judge, given: ControlParameters) -> tuple[int, ...] | None:

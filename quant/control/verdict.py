@@ -10,9 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant.control.parameters import DropType
+from quant.drop import Values, drop, relative_drop
 from quant.errors import EvaluationError
 
 Array = NDArray[np.float64]
+
+Pair = tuple[Values, Values]
+"""Values per sample, FP32's and a candidate's, where a metric is the mean of all of them."""
 
 Z = 3.719
 """Standard errors by which a mean over a large part of the samples has to miss the limit. Asked
@@ -46,16 +50,20 @@ class Limit:
         value = self.baseline if baseline is None else baseline
         return replace(self, baseline=value, maximal_drop=0.0, drop_type=DropType.ABSOLUTE)
 
-    def drop(self, value: float) -> float:
-        """How much worse a value is, in the drop's own type; infinite where it is no number."""
+    def drop(self, value: float, pair: Pair | None = None) -> float:
+        """How much worse a value is, in the drop's own type; infinite where it is no number. Of a
+        pair it is that of the samples in it."""
         if math.isnan(value):
             return math.inf
-        drop = self.baseline - value if self.higher_is_better else value - self.baseline
-        return drop / abs(self.baseline) if self.drop_type is DropType.RELATIVE else drop
+        before, after = pair if pair and math.isfinite(value) else ((self.baseline,), (value,))
+        if self.drop_type is DropType.RELATIVE and any(before):
+            return relative_drop(before, after, higher_is_better=self.higher_is_better)
+        worse = drop(before, after, higher_is_better=self.higher_is_better)
+        return worse / abs(self.baseline) if self.drop_type is DropType.RELATIVE else worse
 
-    def excess(self, value: float) -> float:
-        """By how much the drop exceeds the limit, as a share of the baseline where there is one."""
-        over = self.drop(value) - self.maximal_drop
+    def excess(self, found: float) -> float:
+        """By how much a drop exceeds the limit, as a share of the baseline where there is one."""
+        over = found - self.maximal_drop
         if self.drop_type is DropType.RELATIVE or self.baseline == 0:
             return over
         return over / abs(self.baseline)
@@ -98,16 +106,18 @@ class Verdict:
 def verdict(
     limits: Mapping[str, Limit],
     values: Mapping[str, float],
+    pairs: Mapping[str, Pair],
     *,
     samples: int | None = None,
     is_whole: bool = True,
 ) -> Verdict:
-    """The verdict on the values of metrics; part of the samples never meets a limit."""
-    drops = {name: limit.drop(values[name]) for name, limit in limits.items()}
+    """The verdict on the values of metrics, and the pairs of those that are means; part of the
+    samples never meets a limit."""
+    drops = {name: limit.drop(values[name], pairs.get(name)) for name, limit in limits.items()}
     return Verdict(
         values=dict(values),
         drops=drops,
-        excess=max(limit.excess(values[name]) for name, limit in limits.items()),
+        excess=max(limit.excess(drops[name]) for name, limit in limits.items()),
         meets=is_whole and all(drops[name] <= limits[name].maximal_drop for name in limits),
         samples=samples,
     )

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from runner.expect.quantity import Quantity, Reference
+from quant.drop import drop, ratio, relative_drop
+from runner.expect.quantity import Quantity, Reference, paired
 from runner.expect.subjects import BOUNDS, Noise
 from runner.metrics.interval import Interval, drop_interval, value_interval
 
@@ -94,24 +95,26 @@ def _drop_or_ratio(
     assert found.value is not None
     assert other.value is not None
     sign = 1.0 if found.higher_is_better else -1.0
-    drop, interval = sign * (other.value - found.value), None
+    pair, interval = paired(other, found), None
+    worse = drop(*pair, higher_is_better=found.higher_is_better)
     if question.confidence is not None and question.noise is Noise.SAMPLES:
         before, after = (other, found) if found.higher_is_better else (found, other)
         interval = drop_interval(
-            before.parts, after.parts, drop=drop, confidence=question.confidence
+            before.parts, after.parts, drop=worse, confidence=question.confidence
         )
     is_ratio = not BOUNDS[question.kind].has_drop_type
     if not is_ratio and question.drop_type == "absolute":
-        return Estimate(value=drop, interval=interval)
+        return Estimate(value=worse, interval=interval)
     if other.value == 0:
         note = f"has a value of 0 in {reference.name}, which nothing is relative to"
         return Estimate(value=None, note=note)
     scale = abs(other.value)
     if not is_ratio:
-        return Estimate(value=drop / scale, interval=_mapped(interval, lambda x: x / scale))
-    ratio = found.value / scale
+        share = relative_drop(*pair, higher_is_better=found.higher_is_better)
+        return Estimate(value=share, interval=_mapped(interval, lambda x: x / scale))
+    times = ratio(*pair)
     return Estimate(
-        value=ratio, interval=_mapped(interval, lambda x: ratio - sign * (x - drop) / scale)
+        value=times, interval=_mapped(interval, lambda x: times - sign * (x - worse) / scale)
     )
 
 

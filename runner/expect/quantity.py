@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from quant.drop import Values, is_mean
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantity:
@@ -23,6 +25,17 @@ class Quantity:
     parts: tuple[float, ...] = ()
     n: int | None = None
     note: str = ""
+
+
+def paired(before: Quantity, after: Quantity) -> tuple[Values, Values]:
+    """What `quant.drop` compares: the parts of both where both are their means, sample by sample;
+    else the two values, neither of which is None."""
+    assert before.value is not None
+    assert after.value is not None
+    is_paired = len(before.parts) == len(after.parts)
+    if is_paired and is_mean(before.value, before.parts) and is_mean(after.value, after.parts):
+        return before.parts, after.parts
+    return (before.value,), (after.value,)
 
 
 Quantities = Mapping[str, Quantity]

@@ -45,16 +45,48 @@ def test_what_meets_has_no_excess(
     baseline: float, value: float, maximal_drop: float, higher_is_better: bool
 ) -> None:
     limit = Limit(baseline=baseline, maximal_drop=maximal_drop, higher_is_better=higher_is_better)
-    found = verdict({"m": limit}, {"m": value})
+    found = verdict({"m": limit}, {"m": value}, {})
     assert found.meets == (found.drops["m"] <= maximal_drop)
     assert not found.meets or found.excess <= 0
-    assert not verdict({"m": limit}, {"m": value}, is_whole=False).meets
+    assert not verdict({"m": limit}, {"m": value}, {}, is_whole=False).meets
 
 
 def test_the_worst_of_several_metrics_decides() -> None:
     limits = {name: Limit(baseline=1, maximal_drop=0.1) for name in "ab"}
-    found = verdict(limits, {"a": 1, "b": 0.5})
+    found = verdict(limits, {"a": 1, "b": 0.5}, {})
     assert (found.meets, found.excess) == (False, 0.4)
+
+
+@pytest.mark.parametrize(
+    ("right", "after", "n", "limit"),
+    [
+        (527, 524, 600, Limit(baseline=527 / 600, maximal_drop=0.005)),
+        (500, 495, 600, Limit(baseline=500 / 600, maximal_drop=0.01, drop_type=RELATIVE)),
+        (76, 73, 600, Limit(baseline=524 / 600, maximal_drop=0.005)),
+    ],
+    ids=["absolute", "relative", "of a part, in pairs"],
+)
+def test_a_drop_as_large_as_the_limit_meets_it(
+    right: int, after: int, n: int, limit: Limit
+) -> None:
+    """The difference of the means exceeds it, by 4e-17 and 2e-18; or has nothing to do with it."""
+    pair = np.repeat([1.0, 0.0], [right, n - right]), np.repeat([1.0, 0.0], [after, n - after])
+    found = verdict({"m": limit}, {"m": after / n}, {"m": pair})
+    assert (found.meets, found.drops["m"]) == (True, limit.maximal_drop)
+    assert found.excess == 0
+
+
+@pytest.mark.parametrize("drop_type", DropType)
+def test_samples_that_have_no_finite_mean_miss_every_limit(drop_type: DropType) -> None:
+    limit = Limit(baseline=1, maximal_drop=9, drop_type=drop_type)
+    for values in ([math.inf, -math.inf], [0.0, -math.inf]):
+        found = verdict({"m": limit}, {"m": sum(values)}, {"m": (np.ones(2), np.array(values))})
+        assert (found.meets, found.drops["m"]) == (False, math.inf)
+
+
+def test_a_relative_drop_on_samples_that_fp32_has_wrong_is_of_the_whole_value() -> None:
+    limit = Limit(baseline=0.5, maximal_drop=0.1, drop_type=RELATIVE)
+    assert limit.drop(0.25, (np.zeros(4), np.array([1.0, 0, 0, 0]))) == -0.5
 
 
 def test_a_half_that_loses_everything_decides() -> None:

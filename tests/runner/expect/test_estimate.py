@@ -43,6 +43,14 @@ def test_a_relative_drop_and_a_ratio_are_the_drop_in_other_words(
     assert ratio == pytest.approx((1 + sign * relative[0], *ends))
 
 
+def test_drops_and_ratios_of_shares_are_not_off_by_the_rounding_of_means() -> None:
+    """The means differ by 0.0050000000000000044; their ratio is 0.9899999999999999."""
+    share = {n: metric((1.0,) * n + (0.0,) * (600 - n)) for n in (527, 524, 500, 495)}
+    assert ask("max_drop", share[524], share[527])[0] == 0.005
+    assert ask("max_drop", share[495], share[500], drop_type="relative")[0] == 0.01
+    assert ask("min_ratio", share[495], share[500])[0] == 0.99
+
+
 @given(PAIRS)
 def test_the_direction_of_a_metric_turns_its_drop_round(pairs: list[tuple[float, float]]) -> None:
     x, y = zip(*pairs, strict=True)
