@@ -200,7 +200,12 @@ def quantize(
 
 
 def diagnose_run(
-    result: Result, datasets: Datasets, timings: dict[str, float], progress: Progress
+    result: Result,
+    datasets: Datasets,
+    timings: dict[str, float],
+    progress: Progress,
+    *,
+    clipping: bool = True,
 ) -> Diagnosis | None:
     """Where the accuracy is lost; None where nothing was quantized, or there is no data."""
     data = datasets.get("calibration")
@@ -208,7 +213,7 @@ def diagnose_run(
         return None
     progress("diagnose", 0, None)
     with _timed(timings, "diagnose_s"), mapped_errors("diagnose the model", data.records.path):
-        return diagnose(result, Calibration(dataset=data))
+        return diagnose(result, Calibration(dataset=data), clipping=clipping)
 
 
 def _save(plan: Plan, result: Result, path: Path) -> Size:

@@ -93,7 +93,7 @@ def measure_sensitivity(
     kept = open_kept(cache, plan, recipe, datasets)
     searchless = dataclasses.replace(plan, control=None, tuning=())
     result = quantize(searchless, recipe, datasets, kept, {}, progress).result
-    diagnosis = diagnose_run(result, datasets, {}, progress)
+    diagnosis = diagnose_run(result, datasets, {}, progress, clipping=False)
     found_blocks = _blocks(plan, diagnosis)
     harm = _noise(diagnosis, found_blocks)
     if by_metric is None or not harm:

@@ -20,7 +20,7 @@ class Part(StrEnum):
 
 def noise(result: Result, samples: Samples, size: int | None) -> Diagnosis:
     """What every quantized operation adds to the noise at the outputs."""
-    return diagnose(result, samples, size=size or SIZE)
+    return diagnose(result, samples, size=size or SIZE, clipping=False)
 
 
 def harm(found: Diagnosis, part: Part) -> Mapping[str, float]:

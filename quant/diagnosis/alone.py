@@ -4,14 +4,14 @@ quantized."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quant.diagnosis.pair import Nodes, Pair, by_name, join
-from quant.diagnosis.sketch import sketch
+from quant.diagnosis.probe import Key, Measure, Probe, difference, squares
+from quant.diagnosis.sketch import Rows, sketch
 from quant.emulation import taken_off, unrounded
 from quant.entry import OperationResult, Result
 from quant.fold import unfolded
@@ -24,31 +24,12 @@ from quant.steps.fast_bias import shift_of
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """Results of one operation before the bias, or sums of them: FP32's, those where its weights
-    alone are quantized, and those where its activations are as well."""
+def alone(pair: Pair, result: Result) -> Mapping[str, list[Probe]]:
+    """The noise that each quantized operation makes of the FP32 model's tensors, bias included; of
+    those with quantized weights and activations, also how both add to it.
 
-    fp32: ov.Output
-    weights: ov.Output
-    both: ov.Output
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alone:
-    """What the quantized operations make of the FP32 model's tensors.
-
-    Attributes:
-        own: FP32's results and theirs, or sums of both, bias included.
-        parts: of those with quantized weights and activations, how both add to their noise.
+    From copies of the quantized model whose operations read FP32's tensors.
     """
-
-    own: Mapping[str, tuple[ov.Output, ov.Output]]
-    parts: Mapping[str, Parts]
-
-
-def alone(pair: Pair, result: Result) -> Alone:
-    """Both, from copies of the quantized model whose operations read FP32's tensors."""
     layers = [each for each in result.operations if each.plan.status is Status.QUANTIZED]
     whole, weights = _copy(pair, result), _copy(pair, result)
     _unround(weights, result)
@@ -56,20 +37,38 @@ def alone(pair: Pair, result: Result) -> Alone:
     for copy in (whole, weights):
         for before, after in list(_computed(pair, copy, result)):
             after.replace(before)
-    parts: dict[str, Parts] = {}
-    for name in (each.plan.name for each in layers if has_both(each)):
-        lost = _lost(whole[name])
-        found = sketch(pair.fp32[name], weights[name], whole[name], own[name], lost)
-        if found is None:
-            parts[name] = Parts(
-                fp32=pair.fp32[name].output(0),
-                weights=weights[name].output(0),
-                both=_plain(whole[name], lost),
-            )
+    rows, found = Rows(), dict[str, list[Probe]]()
+    for each in layers:
+        name = each.plan.name
+        if not has_both(each):
+            found[name] = [difference(Key(Measure.OWN, name), *own[name])]
+            continue
+        copies, lost = (pair.fp32[name], weights[name], whole[name]), _lost(whole[name])
+        made = sketch(*copies, own[name], lost, rows)
+        if made is None:
+            found[name] = _differences(name, copies, own[name], lost)
         else:
-            parts[name] = Parts(fp32=found.fp32, weights=found.weights, both=found.both)
-            own[name] = found.own
-    return Alone(own=own, parts=parts)
+            found[name] = [
+                squares(Key(Measure.OWN, name), made.own),
+                squares(Key(Measure.WEIGHTS, name), made.weights),
+                squares(Key(Measure.ACTIVATIONS, name), made.activations),
+            ]
+    return found
+
+
+def _differences(
+    name: str,
+    copies: tuple[ov.Node, ov.Node, ov.Node],
+    own: tuple[ov.Output, ov.Output],
+    lost: Array | None,
+) -> list[Probe]:
+    """The same of all results of an operation."""
+    fp32, weights, both = copies[0].output(0), copies[1].output(0), _plain(copies[2], lost)
+    return [
+        difference(Key(Measure.OWN, name), *own),
+        difference(Key(Measure.WEIGHTS, name), fp32, weights),
+        difference(Key(Measure.ACTIVATIONS, name), weights, both),
+    ]
 
 
 def has_both(operation: OperationResult) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from quant.diagnosis.alone import has_both
-from quant.diagnosis.observers import OBSERVERS
+from quant.diagnosis.observers import ALL, NOISE
 from quant.diagnosis.pair import Pair, pair
 from quant.diagnosis.probe import Key, Measure, Probe, Subject
 from quant.diagnosis.shares import noise_shares
@@ -77,14 +77,21 @@ class Diagnosis:
         return tuple(sorted(measured, key=lambda layer: (-(layer.noise_share or 0), layer.name)))
 
 
-def diagnose(result: Result, samples: Samples, *, size: int = SIZE) -> Diagnosis:
+def diagnose(
+    result: Result, samples: Samples, *, size: int = SIZE, clipping: bool = True
+) -> Diagnosis:
     """What quantization did to every layer and output, over the first `size` samples.
+
+    Args:
+        clipping: whether the shares of clipped values are measured, too; a tenth of the cost.
 
     Raises:
         SamplesError: there are no samples, or one does not fit.
     """
     joined = pair(result.fp32, result.model)
-    probes = [probe for observe in OBSERVERS for probe in observe(joined, result)]
+    probes = [
+        probe for observe in (ALL if clipping else NOISE) for probe in observe(joined, result)
+    ]
     means, count = _means(joined, probes, samples, size)
     reasons = {p.key.subject: p.reason for p in probes if p.reason}
     layers = [each for each in result.operations if each.plan.status is Status.QUANTIZED]

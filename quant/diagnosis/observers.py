@@ -1,14 +1,14 @@
 """What is measured on a pair of models. An observer is a function that yields probes: tensors of
-the graph whose means are averaged over the samples. Another measure is another row of `OBSERVERS`.
+the graph whose means are averaged over the samples. Another measure is another row of `ALL`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from quant.diagnosis.alone import alone, has_both
+from quant.diagnosis.alone import alone
 from quant.diagnosis.pair import Pair
-from quant.diagnosis.probe import Key, Measure, Probe, Subject, difference, probe
+from quant.diagnosis.probe import Key, Measure, Probe, Subject, difference, probe, squares
 from quant.diagnosis.shares import joined
 from quant.emulation import bounded
 from quant.entry import OperationResult, Result
@@ -44,11 +44,7 @@ def own_noise(pair: Pair, result: Result) -> Iterator[Probe]:
         before, _ = pair.biased(name, pair.quantized)
         if each.plan.type in _ROUNDED_WHERE_READ or not before.get_element_type().is_real():
             continue
-        yield difference(Key(Measure.OWN, name), *made.own[name])
-        if has_both(each):
-            parts = made.parts[name]
-            yield difference(Key(Measure.WEIGHTS, name), parts.fp32, parts.weights)
-            yield difference(Key(Measure.ACTIVATIONS, name), parts.weights, parts.both)
+        yield from made[name]
 
 
 def joined_noise(pair: Pair, result: Result) -> Iterator[Probe]:
@@ -82,7 +78,10 @@ def clipped(pair: Pair, result: Result) -> Iterator[Probe]:
         yield probe(Key(Measure.CLIPPED, name), opset.convert(outside, "f32").output(0))
 
 
-OBSERVERS: tuple[Observer, ...] = (operation_noise, own_noise, joined_noise, output_noise, clipped)
+NOISE: tuple[Observer, ...] = (operation_noise, own_noise, joined_noise, output_noise)
+"""What tells whose the noise at the outputs is."""
+
+ALL: tuple[Observer, ...] = (*NOISE, clipped)
 
 
 def _quantized(result: Result) -> Iterator[OperationResult]:
@@ -95,5 +94,5 @@ def _noise(subject: Subject, before: ov.Output, after: ov.Output) -> Iterator[Pr
         reason = f"its values are {kind.to_string()}, no floating-point numbers"
         yield Probe(Key(Measure.SIGNAL, subject), None, reason)
         return
-    yield probe(Key(Measure.SIGNAL, subject), before)
+    yield squares(Key(Measure.SIGNAL, subject), before)
     yield difference(Key(Measure.NOISE, subject), before, after)

@@ -49,24 +49,25 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A tensor in the joined graph that is measured, or the reason why there is none."""
+    """A tensor in the joined graph and what is taken of each sample's, or the reason why there is
+    none."""
 
     key: Key
     tensor: ov.Output | None
     reason: str = ""
-
-    @property
-    def reduction(self) -> Reduction:
-        """What is taken of each sample's tensor."""
-        is_signal = self.key.measure is Measure.SIGNAL
-        return Reduction.MEAN_SQUARE if is_signal else Reduction.MEAN
+    reduction: Reduction = Reduction.MEAN
 
 
-def probe(key: Key, tensor: ov.Output) -> Probe:
+def probe(key: Key, tensor: ov.Output, reduction: Reduction = Reduction.MEAN) -> Probe:
     """A probe of a tensor whose rank has to be known."""
     if tensor.get_partial_shape().rank.is_dynamic:
         return Probe(key, None, "the rank of its output is dynamic")
-    return Probe(key, tensor)
+    return Probe(key, tensor, reduction=reduction)
+
+
+def squares(key: Key, tensor: ov.Output) -> Probe:
+    """A probe of the squares of a tensor."""
+    return probe(key, tensor, Reduction.MEAN_SQUARE)
 
 
 def difference(key: Key, one: ov.Output, other: ov.Output) -> Probe:
