@@ -73,12 +73,15 @@ def run_control(
     samples: Samples,
     kept: Kept,
     progress: Progress,
+    *,
+    started: float,
 ) -> ControlResult:
     """The model within the recipe's limit, or the nearest to it.
 
     Args:
         samples: those of the calibration.
         kept: holds the statistics of the plan, in which nothing is reverted.
+        started: when the budget began to be spent, in seconds of `time.perf_counter`.
 
     Raises:
         LimitMissed: with `on_miss: fail`.
@@ -111,7 +114,7 @@ def run_control(
                 baseline=None if given.annotation_free else kept.baseline,
                 progress=progress,
             )
-        found = control(workshop, _Counted(judge, progress), journal, tuner)
+        found = control(workshop, _Counted(judge, progress), journal, tuner, started=started)
         if given.on_miss is OnMiss.FAIL:
             expect_reached(found)
     return found

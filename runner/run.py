@@ -171,7 +171,7 @@ def quantize(
     progress: Progress,
 ) -> Made:
     """The model quantized as planned; adds the seconds of each phase to the timings."""
-    data = datasets.get("calibration")
+    started, data = time.perf_counter(), datasets.get("calibration")
     samples: Iterable[list[Array]] = () if data is None else Calibration(dataset=data)
     total = calibration_count(plan)
 
@@ -190,7 +190,9 @@ def quantize(
     progress("quantize", 0, None)
     with _timed(timings, "quantize_s"):
         if plan.control is not None:
-            controlled = run_control(plan, recipe, datasets, samples, kept, progress)
+            controlled = run_control(
+                plan, recipe, datasets, samples, kept, progress, started=started
+            )
             return Made(result=controlled.result, control=controlled, tuning=controlled.tuning)
         if plan.tuning:
             result, tuning = run_tuning(plan, recipe, datasets, samples, kept, progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -75,6 +76,8 @@ def control(
     judge: Judge,
     journal: Journal | None = None,
     tuner: Tuner | None = None,
+    *,
+    started: float | None = None,
 ) -> ControlResult:
     """The base algorithm's model with as few operations reverted as the limit takes.
 
@@ -82,8 +85,10 @@ def control(
         journal: takes every trial; those that it holds are not evaluated again, but spend the
             budget as they did.
         tuner: chooses settings where those of the start miss the limit.
+        started: when the budget began to be spent, in seconds of `time.perf_counter`; None: now.
     """
-    log = Log(workshop=workshop, judge=judge, journal=journal)
+    began = time.perf_counter() if started is None else started
+    log = Log(workshop=workshop, judge=judge, journal=journal, started=began)
     if tuner is not None:
         prepare(workshop)
     start, tuning = _tuned(log, _preset(log), tuner)

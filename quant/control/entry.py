@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,7 @@ def quantize_with_accuracy_control(
         EvaluationError: `evaluate` returns what is no metric.
         LoadError, ParameterError, SamplesError: as from `quantize`.
     """
+    started = time.perf_counter()
     if is_one_shot(samples):
         message = "accuracy control reads the samples again; hand in a list, not an iterator"
         raise SamplesError(message)
@@ -90,7 +92,7 @@ def quantize_with_accuracy_control(
         given=parameters,
     )
     judge = _judge(loaded, evaluate, target, given, higher_is_better=higher_is_better)
-    found = control(workshop, judge, journal, _tuner(workshop, judge))
+    found = control(workshop, judge, journal, _tuner(workshop, judge), started=started)
     if given.on_miss is OnMiss.FAIL:
         expect_reached(found)
     return found

@@ -58,16 +58,17 @@ _Key = tuple[Candidate, bool]
 class Log:
     """The trials so far, and the model that was made last.
 
-    What a journal holds is not evaluated again, but spends the budget as it did.
+    What a journal holds is not evaluated again, but spends the budget as it did. `started`: the time
+    from which on the budget is spent.
     """
 
     workshop: Workshop
     judge: Judge
     journal: Journal | None
+    started: float
     trials: dict[_Key, Trial] = field(default_factory=dict)
     _earlier: dict[_Key, Trial] = field(init=False)
     _seconds: float = 0.0
-    _started: float = field(default_factory=time.perf_counter)
     _last: tuple[Candidate, Result] | None = None
     _hardest: Sequence[int] | None = None
 
@@ -126,8 +127,9 @@ class Log:
 
     def _has_no_time(self) -> bool:
         minutes = self.workshop.parameters.budget_minutes
-        spent_s = self._seconds + time.perf_counter() - self._started
-        return minutes is not None and spent_s >= 60 * minutes
+        longest_s = max((each.seconds for each in self.trials.values()), default=0.0)
+        spent_s = self._seconds + time.perf_counter() - self.started
+        return minutes is not None and spent_s + longest_s >= 60 * minutes
 
     def _evaluated(self, candidate: Candidate, start: Candidate | None) -> Trial:
         started = time.perf_counter()

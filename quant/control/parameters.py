@@ -65,7 +65,8 @@ class ControlParameters(DefaultParameters):
             calibration, all of the share.
         max_iter_num: the most models that are evaluated after the fully quantized one; None: as
             many as it takes.
-        budget_minutes: no evaluation begins later than this; None: no such limit.
+        budget_minutes: no evaluation begins that would end later than this if it took as long as
+            the longest before, calibration included; the first always does. None: no such limit.
         unit: what is reverted at a time.
         revert_to: in this order; empty: 16 bits where the target has such weights, else floating
             point.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -272,6 +273,18 @@ def test_iterators_are_refused(cpu: Target) -> None:
 def test_parameters_are_checked() -> None:
     with pytest.raises(ParameterError, match="maximal_drop: found -1"):
         controlled(harmful_net(), maximal_drop=-1)
+
+
+@pytest.mark.parametrize(("minutes", "is_whole"), [(1, False), (5, True)])
+def test_no_evaluation_begins_that_would_end_behind_the_budget(
+    minutes: int, is_whole: bool
+) -> None:
+    """The first has taken 40 seconds, and the rest none."""
+    model, kept = harmful_net(2), Kept()
+    whole = controlled(model, journal=kept).trials
+    slow = Kept(held=[dataclasses.replace(kept.held[0], seconds=40.0)])
+    found = controlled(model, journal=slow, budget_minutes=minutes)
+    assert len(found.trials) == (len(whole) if is_whole else 1)
 
 
 def test_a_larger_budget_goes_on_where_the_smaller_one_ended() -> None:
