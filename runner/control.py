@@ -57,6 +57,10 @@ class _Counted:
         self._count()
         return self.judge.hardest(model, share, most)
 
+    def decide(self, model: ov.Model, suspects: Sequence[int]) -> Verdict:
+        self._count()
+        return self.judge.decide(model, suspects)
+
     def on(self, model: ov.Model, subset: Sequence[int]) -> Verdict:
         self._count()
         return self.judge.on(model, subset)

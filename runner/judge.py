@@ -7,12 +7,14 @@ that a limit is missed, the rest is not read.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
+from quant.control.decision import best_case, is_right_or_wrong, lost, telling_parts
 from quant.control.entry import FEWEST, SHARES
 from quant.control.parameters import AccuracyAwareParameters
 from quant.control.verdict import Array, Limit, Pair, Verdict, verdict, worst
@@ -26,6 +28,9 @@ from runner.metrics.agreement import Agreement
 from runner.metrics.confidence import NAME as CONFIDENCE
 from runner.metrics.confidence import Confidence
 from runner.metrics.metric import Metric, Reader
+
+Outcomes = Mapping[str, list[Any]]
+"""By metric, sample by sample."""
 
 
 class NoDropError(Exception):
@@ -54,20 +59,32 @@ class MetricJudge:
     device: str
 
     def __call__(self, model: ov.Model) -> Verdict:
-        found: dict[str, list[Any]] = {name: [] for name in self.metrics}
-        asked, total, read = self._asked(), len(self.data), 0
-        for chunk in answers(model, self.data, self.metrics, self.device):
-            for position, each in enumerate(chunk, read):
-                for name, metric in self.metrics.items():
-                    found[name].append(metric.outcome(each[name], self.fp32[name][position]))
-            read += len(chunk)
-            if asked and read >= asked[0]:
-                asked = [size for size in asked if size > read]
-                if self._is_missed(found, read):
-                    break
-        pairs = self._pairs({name: fp32[:read] for name, fp32 in self.means.items()}, found)
-        values = self._values(found)
-        return verdict(self.limits, values, pairs, samples=read, is_whole=read == total)
+        order = range(len(self.data))
+        found = self._read(model, order, self._asked(), self._is_missed)
+        read = order[: _count(found)]
+        return verdict(
+            self.limits,
+            self._values(found),
+            self._pairs({name: fp32[: len(read)] for name, fp32 in self.means.items()}, found),
+            samples=len(read),
+            lost=lost(self.limits, self.means, read, found),
+            is_whole=len(read) == len(self.data),
+        )
+
+    def decide(self, model: ov.Model, suspects: Sequence[int]) -> Verdict:
+        are_means = self.means.keys() == self.metrics.keys()
+        if not are_means or not all(map(is_right_or_wrong, self.means.values())):
+            return self(model)
+        parts = telling_parts(self.limits, self.means, suspects)
+        order = [i for part in parts for i in part]
+
+        def verdict_on(found: Outcomes) -> Verdict:
+            return best_case(self.limits, self.means, order[: _count(found)], found)
+
+        stops = accumulate(map(len, parts[:-1]))
+        return verdict_on(
+            self._read(model, order, stops, lambda found: verdict_on(found).excess > 0)
+        )
 
     def hardest(self, model: ov.Model, share: float, most: int | None) -> tuple[int, ...]:
         """The samples that lose most of all metrics, each as a share of FP32's value."""
@@ -91,29 +108,44 @@ class MetricJudge:
         values = self._values(found)
         return verdict(limits, values, pairs, samples=len(subset), is_whole=False)
 
-    def _outcomes(self, model: ov.Model, subset: Sequence[int]) -> dict[str, list[Any]]:
+    def _outcomes(self, model: ov.Model, subset: Sequence[int]) -> Outcomes:
         """The outcomes of some samples by metric."""
-        data = replace(self.data, indices=tuple(self.data.indices[i] for i in subset))
-        chunks = answers(model, data, self.metrics, self.device)
-        each = [found for chunk in chunks for found in chunk]
-        return {
-            name: [
-                m.outcome(a[name], self.fp32[name][i]) for a, i in zip(each, subset, strict=True)
-            ]
-            for name, m in self.metrics.items()
-        }
+        return self._read(model, subset, (), lambda _: False)
+
+    def _read(
+        self,
+        model: ov.Model,
+        order: Sequence[int],
+        stops: Iterable[int],
+        is_missed: Callable[[Outcomes], bool],
+    ) -> Outcomes:
+        """The outcomes of samples by metric, in this order, until the limit is missed, which is
+        asked after as many samples as the stops say."""
+        data = replace(self.data, indices=tuple(self.data.indices[i] for i in order))
+        found: dict[str, list[Any]] = {name: [] for name in self.metrics}
+        asked = list(stops)
+        for chunk in answers(model, data, self.metrics, self.device):
+            for name, metric in self.metrics.items():
+                known, start = self.fp32[name], len(found[name])
+                found[name] += [
+                    metric.outcome(each[name], known[order[i]])
+                    for i, each in enumerate(chunk, start)
+                ]
+            if asked and _count(found) >= asked[0]:
+                asked = [size for size in asked if size > _count(found)]
+                if is_missed(found):
+                    break
+        return found
 
     def _reference(self, name: str, subset: Sequence[int]) -> list[Any]:
         """FP32's outcomes."""
         metric, known = self.metrics[name], self.fp32[name]
         return [metric.outcome(known[i], known[i]) for i in subset]
 
-    def _values(self, found: Mapping[str, Sequence[Any]]) -> dict[str, float]:
+    def _values(self, found: Outcomes) -> dict[str, float]:
         return {name: _number(m.value(found[name])) for name, m in self.metrics.items()}
 
-    def _pairs(
-        self, fp32: Mapping[str, Array], found: Mapping[str, Sequence[float]]
-    ) -> Mapping[str, Pair]:
+    def _pairs(self, fp32: Mapping[str, Array], found: Outcomes) -> Mapping[str, Pair]:
         return {name: (before, found[name]) for name, before in fp32.items()}
 
     def _asked(self) -> list[int]:
@@ -121,7 +153,8 @@ class MetricJudge:
         total = len(self.data)
         return [] if total < FEWEST else [round(share * total) for share in SHARES[:-1]]
 
-    def _is_missed(self, found: Mapping[str, Sequence[float]], read: int) -> bool:
+    def _is_missed(self, found: Outcomes) -> bool:
+        read = _count(found)
         return any(
             self.limits[name].is_missed(fp32[:read], np.array(found[name]), len(fp32))
             for name, fp32 in self.means.items()
@@ -232,6 +265,11 @@ def _loss(limit: Limit, before: float | None, after: float | None) -> float:
         return 0.0
     worse = before - after if limit.higher_is_better else after - before
     return worse / (abs(limit.baseline) or 1.0)
+
+
+def _count(found: Outcomes) -> int:
+    """How many samples were read."""
+    return len(next(iter(found.values())))
 
 
 def _number(value: float | None) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 
 from quant.control.candidate import Candidate, Workshop
 from quant.control.control import ControlResult, Journal, Tuner, control
+from quant.control.decision import best_case, is_right_or_wrong, lost, telling_parts, worse
 from quant.control.gain import Gain, Reading, paired_gain
 from quant.control.noise import output_noise
 from quant.control.parameters import ControlParameters, OnMiss
@@ -147,14 +148,30 @@ class _Judge:
         assert self.fp32 is not None  # see `_judge`
         compiled = core().compile_model(model, self.device, F32)
         everything = tuple(range(len(self.fp32)))
-        worse = self.fp32 - self._values(compiled, everything)
-        return worst(worse if self.limit.higher_is_better else -worse, share, most)
+        losses = worse(self.limit, self.fp32, self._values(compiled, everything))
+        return worst(losses, share, most)
+
+    def decide(self, model: ov.Model, suspects: Sequence[int]) -> Verdict:
+        if self.fp32 is None or not is_right_or_wrong(self.fp32):
+            return self(model)
+        compiled = core().compile_model(model, self.device, F32)
+        limits, fp32 = {METRIC: self.limit}, {METRIC: self.fp32}
+        read, values = list[int](), list[float]()
+        for part in telling_parts(limits, fp32, suspects):
+            values += self._values(compiled, tuple(part)).tolist()
+            read += part
+            found = best_case(limits, fp32, read, {METRIC: values})
+            if found.excess > 0:
+                break
+        return found
 
     def on(self, model: ov.Model, subset: Sequence[int]) -> Verdict:
         assert self.fp32 is not None
         compiled = core().compile_model(model, self.device, F32)
         fp32, values = self.fp32[list(subset)], self._values(compiled, tuple(subset))
-        return _verdict(self.limit.on_part(float(fp32.mean())), fp32, values, is_whole=False)
+        limits = {METRIC: self.limit.on_part(float(fp32.mean()))}
+        means, pairs = {METRIC: float(values.mean())}, {METRIC: (fp32, values)}
+        return verdict(limits, means, pairs, samples=len(subset), is_whole=False)
 
     def _values(self, compiled: ov.CompiledModel, part: tuple[int, ...]) -> Array:
         _, found = _evaluated(self.evaluate(compiled, subset=list(part)))
@@ -167,13 +184,15 @@ class _Judge:
             read[list(part)] = True
             if self.limit.is_missed(fp32[read], values[read], len(fp32)):
                 break
-        return _verdict(self.limit, fp32[read], values[read], is_whole=bool(read.all()))
-
-
-def _verdict(limit: Limit, fp32: Array, values: Array, *, is_whole: bool) -> Verdict:
-    """The verdict on the values of some samples."""
-    means, pairs = {METRIC: float(values.mean())}, {METRIC: (fp32, values)}
-    return verdict({METRIC: limit}, means, pairs, samples=len(values), is_whole=is_whole)
+        known, limits = values[read], {METRIC: self.limit}
+        return verdict(
+            limits,
+            {METRIC: float(known.mean())},
+            {METRIC: (fp32[read], known)},
+            samples=len(known),
+            lost=lost(limits, {METRIC: fp32}, np.flatnonzero(read).tolist(), {METRIC: known}),
+            is_whole=bool(read.all()),
+        )
 
 
 def _drawn(judge: _Judge, given: ControlParameters) -> tuple[int, ...] | None:

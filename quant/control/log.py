@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -23,6 +24,10 @@ class Judge(Protocol):
     def hardest(self, model: ov.Model, share: float, most: int | None) -> Sequence[int]:
         """That share of the samples, at most so many, for which a model falls furthest behind
         FP32; sorted."""
+
+    def decide(self, model: ov.Model, suspects: Sequence[int]) -> Verdict:
+        """Whether a model keeps the limit, on no more samples than make that certain. Suspects are
+        read first: samples that other models have lost."""
 
     def on(self, model: ov.Model, subset: Sequence[int]) -> Verdict:
         """On some samples, against FP32 on the same; never within the limit."""
@@ -58,8 +63,8 @@ _Key = tuple[Candidate, bool]
 class Log:
     """The trials so far, and the model that was made last.
 
-    What a journal holds is not evaluated again, but spends the budget as it did. `started`: the time
-    from which on the budget is spent.
+    What a journal holds is not evaluated again, but spends the budget as it did; that is spent from
+    `started` on. As soon as a model keeps the limit, others are only asked whether they do.
     """
 
     workshop: Workshop
@@ -133,11 +138,13 @@ class Log:
 
     def _evaluated(self, candidate: Candidate, start: Candidate | None) -> Trial:
         started = time.perf_counter()
-        if start is None:
-            verdict = self.judge(self.result(candidate).model)
+        model = self.result(candidate).model
+        if start is not None:
+            verdict = self.judge.on(model, self._subset(start))
+        elif any(each.verdict.meets for each in self.trials.values()):
+            verdict = self.judge.decide(model, self._suspects())
         else:
-            subset = self._subset(start)
-            verdict = self.judge.on(self.result(candidate).model, subset)
+            verdict = self.judge(model)
         trial = Trial(
             candidate=candidate,
             verdict=verdict,
@@ -147,6 +154,11 @@ class Log:
         if self.journal is not None:
             self.journal.add(trial)
         return trial
+
+    def _suspects(self) -> list[int]:
+        """Samples that models have lost, those of most models first."""
+        lost = Counter(i for each in self.trials.values() for i in each.verdict.lost)
+        return sorted(lost, key=lambda i: (-lost[i], i))
 
     def _subset(self, start: Candidate) -> Sequence[int]:
         if self._hardest is None:

@@ -22,6 +22,9 @@ SHARE_OF_CLIMBS = 0.5
 """The share of all sets after which names are no longer added singly: the rest is for prefixes, and
 for putting back what they do not need."""
 
+SINGLY = 3
+"""Suspects up to which none is put back in a chunk: most of a prefix that short is needed."""
+
 WORTHWHILE = 0.25
 """Names are added singly where a longer prefix was worse than the best set by more than this share
 of what that one exceeds the limit by: steps that small lead nowhere soon (docs/choices.md)."""
@@ -86,9 +89,9 @@ def search(ranked: Sequence[str], judge: Judge, *, most: int | None = None) -> F
     """A small set of names that meets the limit, where there is one among the ranking's prefixes.
 
     First the prefixes of 0, 1, 2, 4, ... names; then, by bisection, the shortest one that meets the
-    limit; then what it does not need is put back, in chunks and at last one by one, the least
-    harmful first, until no single name can be. Where a longer prefix does much worse than the best
-    set so far, names are added to that one singly before the prefix is doubled, each that does
+    limit; then what it does not need is put back, of many in chunks, and at last one by one, the
+    least harmful first, until no single name can be. Where a longer prefix does much worse than the
+    best set so far, names are added to that one singly before the prefix is doubled, each that does
     better: a metric of few samples is so uneven that the next prefix to meet the limit may be far.
     Never are more sets judged than there are names, or `FEW`.
 
@@ -209,9 +212,9 @@ class _Search:
         return list(self.ranked[:high])
 
     def reduce(self, reverted: list[str], suspects: list[str]) -> None:
-        """Puts back what is not needed: of the suspects in chunks, then until every single one is
+        """Puts back what is not needed: of many suspects in chunks, then until every single one is
         known to be."""
-        chunks = deque([suspects])
+        chunks = deque([suspects] if len(suspects) > SINGLY else ())
         while chunks:
             chunk = chunks.popleft()
             rest = [name for name in reverted if name not in chunk]

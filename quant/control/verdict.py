@@ -94,6 +94,7 @@ class Verdict:
         meets: whether every metric keeps its limit, on every sample.
         samples: how many were read, where that is known; fewer than all where they showed already
             that the limit is missed.
+        lost: of these, the ones for which a mean's value is worse than FP32's, in order.
     """
 
     values: Mapping[str, float]
@@ -101,6 +102,7 @@ class Verdict:
     excess: float
     meets: bool
     samples: int | None = None
+    lost: tuple[int, ...] = ()
 
 
 def verdict(
@@ -109,6 +111,7 @@ def verdict(
     pairs: Mapping[str, Pair],
     *,
     samples: int | None = None,
+    lost: tuple[int, ...] = (),
     is_whole: bool = True,
 ) -> Verdict:
     """The verdict on the values of metrics, and the pairs of those that are means; part of the
@@ -120,6 +123,7 @@ def verdict(
         excess=max(limit.excess(drops[name]) for name, limit in limits.items()),
         meets=is_whole and all(drops[name] <= limits[name].maximal_drop for name in limits),
         samples=samples,
+        lost=lost,
     )
 
 

@@ -176,7 +176,8 @@ class ControlTrial:
     Attributes:
         int16, fp32, fp32_activations: the operations that it had reverted.
         values, drops: by metric, over `samples`; of a model that misses the limit by far these are
-            not all, and the drop of a mean is that of the same samples.
+            not all, and the drop of a mean is that of the same samples. Once another model keeps
+            the limit: the drop is the least that it can be.
         is_ranking: made only to rank what is reverted in it.
     """
 

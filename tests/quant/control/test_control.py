@@ -158,6 +158,23 @@ def test_a_model_that_misses_by_far_is_given_up_early() -> None:
     assert first.samples < len(SAMPLES)
 
 
+def test_who_keeps_the_limit_is_decided_by_few_samples_once_one_does() -> None:
+    """Each of two layers is quantized again in vain: told by the samples that were lost before."""
+    model = harmful_net(1, 3)
+    evaluate = accuracy(model)
+    found = controlled(model, evaluate)
+    behind = [t.verdict for t in found.trials[found.trials.index(_first_that_meets(found)) + 1 :]]
+    assert behind
+    for each in behind:
+        assert each.meets or each.samples is not None
+        assert each.meets or each.samples < len(SAMPLES) / 2
+        assert each.meets or each.drops["metric"] > 0.1
+
+
+def _first_that_meets(found: ControlResult) -> Trial:
+    return next(each for each in found.trials if each.verdict.meets)
+
+
 def test_a_metric_that_is_better_lower() -> None:
     model = harmful_net(2)
     right = accuracy(model)
@@ -317,6 +334,9 @@ class Needing:
 
     def hardest(self, model: ov.Model, share: float, most: int | None) -> list[int]:
         raise NotImplementedError
+
+    def decide(self, model: ov.Model, suspects: Sequence[int]) -> Verdict:
+        return self(model)
 
     def on(self, model: ov.Model, subset: Sequence[int]) -> Verdict:
         raise NotImplementedError
