@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Any
 
 from quant.control.axes import free_axes
-from quant.control.candidate import default_precisions
+from quant.control.candidate import precisions
 from quant.control.parameters import AccuracyAwareParameters
 from quant.entry import inferring, resolve
 from quant.errors import LoadError, ParameterError
@@ -297,11 +297,15 @@ def _control(recipe: Recipe, target: Target) -> ControlPlan | None:
         return None
     given = read_parameters(AccuracyAwareParameters, recipe.steps[position].parameters, position)
     names = given.metrics or tuple(source.name for source in recipe.metrics)
+    try:
+        reverting = precisions(given, target, position)
+    except ParameterError as error:
+        raise located(error, recipe) from error
     return ControlPlan(
         metrics=(AGREEMENT,) if given.annotation_free else names,
         maximal_drop=given.maximal_drop,
         drop_type=given.drop_type.value,
-        revert_to=tuple(each.value for each in given.revert_to or default_precisions(target)),
+        revert_to=tuple(each.value for each in reverting),
         unit=given.unit.value,
         restore_mode=given.restore_mode.value,
         convert_to_mixed_preset=given.convert_to_mixed_preset,

@@ -140,7 +140,10 @@ def run(
         record=record,
         baseline=compared(accepted, record),
         peak_memory_bytes=peak,
-        checks=(*control_checks(plan, recipe, made.control), *check_all(recipe.expect, evidence)),
+        checks=(
+            *control_checks(plan, recipe, made.control, fp32, measured),
+            *check_all(recipe.expect, evidence),
+        ),
         timings=timings,
         cache=kept.use,
     )

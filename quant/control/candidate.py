@@ -11,6 +11,7 @@ from typing import Any
 from quant.control.parameters import ControlParameters, Precision, RestoreMode
 from quant.control.settings import Settings, nested, with_settings
 from quant.entry import Result, apply, collect, resolve
+from quant.errors import ParameterError, ParameterProblem
 from quant.graph import view
 from quant.parameters import LayerRequest
 from quant.placement.tables import descriptor_type
@@ -161,10 +162,20 @@ def has_wide_weights(target: Target, kind: str | None = None) -> bool:
     return any(scheme.bits == WIDE for support in found for scheme in support.weights)
 
 
-def default_precisions(target: Target) -> tuple[Precision, ...]:
-    """What operations are reverted to unless somebody says: never to floating point where the
-    target has 16 bits."""
-    return (Precision.INT16,) if has_wide_weights(target) else (Precision.FP32,)
+def precisions(given: ControlParameters, target: Target, step: int = 0) -> tuple[Precision, ...]:
+    """What operations are reverted to; unless somebody says, never to floating point where the
+    target has 16 bits.
+
+    Raises:
+        ParameterError: the target has nothing that was asked for.
+    """
+    is_wide = has_wide_weights(target)
+    if not given.revert_to:
+        return (Precision.INT16,) if is_wide else (Precision.FP32,)
+    if not is_wide and set(given.revert_to) == {Precision.INT16}:
+        message = "found int16 alone, and the target has no weights of 16 bits; expected fp32"
+        raise ParameterError([ParameterProblem(step, ("revert_to",), message)])
+    return given.revert_to
 
 
 def blocks(plan: QuantPlan, names: Sequence[str]) -> Mapping[str, tuple[str, ...]]:

@@ -11,7 +11,7 @@ from quant.control.candidate import (
     Candidate,
     Workshop,
     blocks,
-    default_precisions,
+    precisions,
     revertible,
 )
 from quant.control.log import Journal, Judge, Log, Trial
@@ -88,11 +88,12 @@ def control(
         started: when the budget began to be spent, in seconds of `time.perf_counter`; None: now.
     """
     began = time.perf_counter() if started is None else started
+    precisions(workshop.parameters, workshop.target)  # what can't be done is told first
     log = Log(workshop=workshop, judge=judge, journal=journal, started=began)
     if tuner is not None:
         prepare(workshop)
     start, tuning = _tuned(log, _preset(log), tuner)
-    ended = _Ended(candidate=start, stop=Stop.MINIMAL)
+    ended = _Ended(candidate=start, stop=Stop.UNNEEDED)
     if not log.verdict(start).meets:
         ended = _Reverting.of(log, start).run()
     current = ended.candidate
@@ -159,7 +160,7 @@ class _Reverting:
 
     def run(self) -> _Ended:
         workshop, held = self.log.workshop, tuple[str, ...]()
-        for precision in workshop.parameters.revert_to or default_precisions(workshop.target):
+        for precision in precisions(workshop.parameters, workshop.target):
             earlier = held
             try:
                 added = self._ranked(precision)

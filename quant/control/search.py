@@ -61,6 +61,7 @@ class Trial:
 class Stop(StrEnum):
     """Why a search ended."""
 
+    UNNEEDED = "no operation had to be reverted"
     MINIMAL = "none of the reverted operations can be quantized again within the limit"
     BUDGET = "the budget is spent"
     ENOUGH = "as many models were evaluated as there are operations"

@@ -92,6 +92,7 @@ def names(found: ControlResult) -> list[str]:
 def test_nothing_is_reverted_within_the_limit() -> None:
     found = controlled(harmful_net())
     assert (found.reached, names(found), len(found.trials)) == (True, [], 1)
+    assert found.reason == "no operation had to be reverted"
 
 
 @pytest.mark.parametrize("layer", [0, 2, 4])

@@ -121,6 +121,8 @@ def test_a_missed_limit_is_exit_1_with_the_best_model(tmp_path: Path, call: Any)
     assert (check["id"], check["bound"]) == ("AccuracyAwareQuantization", 0)
     assert f"{recipe}:10:" in check["where"]
     assert "after 2 models: the budget is spent" in check["message"]
+    assert check["value"] == found["metrics"]["accuracy"]["drop"]  # on all samples
+    assert found["control"]["trials"][-1]["samples"] < found["metrics"]["accuracy"]["n"]
     assert (len(found["control"]["trials"]), found["control"]["reached"]) == (2, False)
     assert (tmp_path / "out" / "harmful.xml").exists()
     assert "accuracy control: missed" in out
@@ -145,13 +147,17 @@ def test_a_missed_limit_can_be_an_error(tmp_path: Path, call: Any) -> None:
             "the metric 'sqnr' has no finite value of FP32 that it could drop from",
         ),
         ({"parameters": "base_algorithm: x"}, "unknown key 'base_algorithm'"),
+        (
+            {"parameters": "revert_to: [int16]"},
+            "10:78: found int16 alone, and the target has no weights of 16 bits; expected fp32",
+        ),
         ({"parameters": "alpha: 0.5"}, "'alpha' needs SmoothQuant"),
         (
             {"parameters": "use_bias_correction: false, use_fast_bias: true"},
             "'use_fast_bias' has no effect with `use_bias_correction: false`",
         ),
     ],
-    ids=["metric", "baseline", "sqnr", "base_algorithm", "alpha", "bias"],
+    ids=["metric", "baseline", "sqnr", "base_algorithm", "int16", "alpha", "bias"],
 )
 def test_errors(tmp_path: Path, call: Any, changes: dict[str, str], words: str) -> None:
     code, _, err = call("apply", write(tmp_path, 2, **changes))
