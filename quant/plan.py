@@ -194,7 +194,8 @@ class BiasPlan:
 class SmoothGroup:
     """Layers that read one tensor through one quantizer, and the tensor's channels.
 
-    `scheme`: how the tensor is quantized. `is_shifted`: whether its channels may be shifted, too.
+    `scheme`: how the tensor is quantized. `is_stretched`: whether the quantizer itself scales the
+    channels. `is_shifted`: whether they may be shifted, too.
     """
 
     quantizer: str
@@ -203,6 +204,7 @@ class SmoothGroup:
     channel_axis: int
     channels: int
     scheme: Scheme
+    is_stretched: bool
     is_shifted: bool
 
 

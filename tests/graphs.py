@@ -274,6 +274,49 @@ def mvn() -> ov.Model:
     return finish([conv(rng, relu(normed, "relu"), (4, 8, 3, 3), "conv2")], [x])
 
 
+def unweighted_norm() -> ov.Model:
+    """LayerNorm without weights between two linear layers, the second with uneven columns."""
+    rng, x = _sequence()
+    first = linear(rng, x, (16, 16), "linear1")
+    normed = named(opset.mvn(first, np.array([-1]), True, 1e-5, "inside_sqrt"), "normed")
+    return finish([_uneven(rng, normed, 16, "linear2")], [x])
+
+
+def _uneven(rng: Rng, x: ov.Node, channels: int, name: str) -> ov.Node:
+    """A linear layer on channels of different weight, which is worth smoothing."""
+    weights = normal(rng, 4, channels, fan_in=channels) * np.exp(rng.standard_normal(channels))
+    return named(
+        opset.matmul(x, constant(weights.astype(np.float32), f"{name}/w"), False, True), name
+    )
+
+
+def mean_to_linear() -> ov.Model:
+    """The mean of a sequence's vectors, beside the first of them, to a linear layer."""
+    rng, x = _sequence()
+    hidden = relu(linear(rng, x, (16, 16), "linear1"), "relu")
+    mean = named(opset.reduce_mean(hidden, np.array([1]), keep_dims=False), "mean")
+    first = opset.gather(hidden, np.int64(0), np.int64(1))
+    joined = named(opset.concat([first, mean], -1), "joined")
+    return finish([_uneven(rng, joined, 32, "linear2")], [x])
+
+
+def picture_mean_to_linear() -> ov.Model:
+    """The mean of a picture with channels on the last axis to a linear layer."""
+    rng = np.random.default_rng(0)
+    x = parameter("x", 2, 6, 5, 16)
+    hidden = relu(linear(rng, x, (16, 16), "linear1"), "relu")
+    mean = named(opset.reduce_mean(hidden, np.array([1, 2]), keep_dims=False), "mean")
+    return finish([_uneven(rng, mean, 16, "linear2")], [x])
+
+
+def conv_1d_to_linear() -> ov.Model:
+    """A convolution over time, and a linear layer that mixes times."""
+    rng = np.random.default_rng(0)
+    x = parameter("x", 1, 4, 16)
+    hidden = relu(conv(rng, x, (8, 4, 1), "conv1"), "relu")
+    return finish([_uneven(rng, hidden, 16, "linear1")], [x])
+
+
 def group_norm() -> ov.Model:
     """GroupNormalization between two convolutions."""
     rng, x = _picture()
@@ -594,6 +637,7 @@ GRAPHS: Mapping[str, Callable[[], ov.Model]] = {
         *(mobile_block, cached_attention, depthwise_multiplier),
         *(average_pools, average_below_mean, average_below_shift, conv_and_linear),
         *(head_scales, pooled_attention, large_epsilon),
+        *(unweighted_norm, mean_to_linear, picture_mean_to_linear, conv_1d_to_linear),
     )
 }
 """Every graph above by its name."""

@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant.emulation import Stretch
-from quant.graph import Graph, Op, Port, attributes
+from quant.graph import Graph, Op, Port, Tensor, attributes
 from quant.parameters import Aggregator, Overrides, SmoothParameters
 from quant.placement.estimators import estimators
+from quant.placement.fused import is_reduced, takes_channels
 from quant.placement.tables import behind_matmuls
 from quant.plan import ActivationQuantizer, MinMaxPlan, SmoothGroup, SmoothPlan, Subset, TensorRef
 from quant.runtime import opset, ov
@@ -55,8 +56,8 @@ def candidates(graph: Graph, parameters: SmoothParameters) -> frozenset[Port]:
 def _is_smoothable(graph: Graph, op: Op, behind: frozenset[int]) -> bool:
     """Whether a MatMul's activations may have a scale per channel.
 
-    Not matrices that another MatMul computes: OpenVINO's CPU plugin (2026.4.1) computes garbage
-    where it fuses such a quantizer into that one.
+    Not matrices that another MatMul computes, nor what some reductions do: OpenVINO's CPU plugin
+    (2026.4.1) computes garbage where it fuses such a quantizer, or a scaling, into those.
     """
     if (
         op.type != "MatMul"
@@ -66,12 +67,26 @@ def _is_smoothable(graph: Graph, op: Op, behind: frozenset[int]) -> bool:
         return False
     weights = graph.shape(op.inputs[1])
     rank = graph.op(op.inputs[0]).ranks[op.inputs[0].port]
-    is_matrix = weights is not None and len(weights) == 2 and rank is not None and rank >= 2
-    if rank == 2 and op.inputs[0].op in behind:
+    is_matrix = weights is not None and len(weights) == 2
+    if rank is None or rank < 2 or (rank == 2 and op.inputs[0].op in behind):
         return False
     return (
-        is_matrix and not attributes(op)["transpose_a"] and len(graph.consumers(op.inputs[1])) == 1
+        is_matrix
+        and not attributes(op)["transpose_a"]
+        and len(graph.consumers(op.inputs[1])) == 1
+        and not is_reduced(graph, op.inputs[0], rank - 1)
     )
+
+
+def _is_stretchable(graph: Graph, tensor: Tensor, axis: int) -> bool:
+    """Whether a quantizer of a tensor can stretch its channels itself, at no cost.
+
+    OpenVINO's CPU plugin (2026.4.1) refuses to quantize tensors of dynamic shape so, unless their
+    channels are on axis 1.
+    """
+    shape = graph.shape(tensor)
+    is_static = shape is not None and None not in shape
+    return (is_static or axis == 1) and takes_channels(graph, tensor, axis)
 
 
 def plan(graph: Graph, parameters: SmoothParameters, quantization: MinMaxPlan) -> SmoothPlan:
@@ -104,14 +119,18 @@ def _reads_directly(graph: Graph, quantizer: ActivationQuantizer, behind: frozen
     if graph.by_name[quantizer.tensor.op].type == "Clamp":
         return False
     ops = [graph.by_name[port.op] for port in quantizer.consumers]
+    tensor = ops[0].inputs[0]
     if all(_is_smoothable(graph, op, behind) for op in ops):
-        shape = graph.shape(ops[0].inputs[0])
-        return shape is not None and (None not in shape or len(shape) == 2)
-    return ops[0].inputs[0].op not in behind and all(
-        op.type == "Convolution"
-        and graph.is_constant(op.inputs[1])
-        and len(graph.consumers(op.inputs[1])) == 1
-        for op in ops
+        return _is_stretchable(graph, tensor, (graph.op(tensor).ranks[tensor.port] or 0) - 1)
+    return (
+        tensor.op not in behind
+        and not is_reduced(graph, tensor, 1)
+        and all(
+            op.type == "Convolution"
+            and graph.is_constant(op.inputs[1])
+            and len(graph.consumers(op.inputs[1])) == 1
+            for op in ops
+        )
     )
 
 
@@ -119,7 +138,7 @@ def _group(graph: Graph, quantizer: ActivationQuantizer) -> SmoothGroup:
     ops = [graph.by_name[name] for name in quantizer.operations]
     first = ops[0]
     tensor = first.inputs[0]
-    rank, shape = graph.op(tensor).ranks[tensor.port], graph.shape(tensor)
+    rank = graph.op(tensor).ranks[tensor.port]
     weights = graph.shape(first.inputs[1])
     assert rank is not None
     assert weights is not None
@@ -127,6 +146,7 @@ def _group(graph: Graph, quantizer: ActivationQuantizer) -> SmoothGroup:
     channels = weights[0 if is_matmul and not attributes(first)["transpose_b"] else 1]
     assert channels is not None  # constants have static shapes
     axis = rank - 1 if is_matmul else 1
+    is_stretched = _is_stretchable(graph, tensor, axis)
     return SmoothGroup(
         quantizer=quantizer.name,
         tensor=TensorRef(graph.op(tensor).name, tensor.port),
@@ -134,7 +154,8 @@ def _group(graph: Graph, quantizer: ActivationQuantizer) -> SmoothGroup:
         channel_axis=axis,
         channels=channels,
         scheme=quantizer.scheme,
-        is_shifted=(axis == 1 or (shape is not None and None not in shape))
+        is_stretched=is_stretched,
+        is_shifted=is_stretched
         and not any(op.type == "Convolution" and is_padded(op) for op in ops),
     )
 
@@ -283,14 +304,13 @@ def _rows(work: Work, name: str) -> Array:
 def _absorb(work: Work, group: SmoothGroup, found: Alignment, weights: list[Array]) -> None:
     """Stretches the channels on the way in, and has the layers that read them make up for it.
 
-    The quantizer stretches them: its input range is per channel, its output range is not. A
-    division is an operation of its own only for tensors of dynamic shape with channels on another
-    axis than 1, which OpenVINO's CPU plugin (2026.4.1) refuses to quantize so.
+    The quantizer stretches them: its input range is per channel, its output range is not. Where it
+    can't, a division is an operation of its own.
     """
     shape = work.nodes[group.tensor.op].output(group.tensor.port).get_partial_shape()
     spread = [-1 if axis == group.channel_axis else 1 for axis in range(shape.rank.get_length())]
     factor, shift = found.factor.reshape(spread), found.shift.reshape(spread)
-    if shape.is_static or group.channel_axis == 1:
+    if group.is_stretched:
         work.stretches[group.quantizer] = Stretch(factor=factor, shift=shift)
     else:
         _divide(work, group, factor)

@@ -151,6 +151,10 @@ CASES = [
         kept={"mvn": "its epsilon of 0.01", "l2": "its epsilon of 0.01"},
     ),
     Case(graph="conv_and_linear", quantized=("conv1", "linear1")),
+    Case(graph="unweighted_norm", quantized=("linear1", "normed", "linear2")),
+    Case(graph="mean_to_linear", quantized=("linear1", "mean", "linear2")),
+    Case(graph="picture_mean_to_linear", quantized=("linear1", "mean", "linear2")),
+    Case(graph="conv_1d_to_linear", quantized=("conv1", "linear1")),
 ]
 
 

@@ -112,6 +112,7 @@ def smoothing(peak: Array, weights: Array, *, low: Array | None = None) -> Align
         channel_axis=1,
         channels=len(peak),
         scheme=Scheme(),
+        is_stretched=True,
         is_shifted=True,
     )
     return smooth.best_smoothing(group, channels, [weights[..., None]], smooth.ALPHAS)
