@@ -309,6 +309,17 @@ def picture_mean_to_linear() -> ov.Model:
     return finish([_uneven(rng, mean, 16, "linear2")], [x])
 
 
+def normed_mean_to_linear() -> ov.Model:
+    """The mean of a sequence's vectors with a scale and shift per channel to a linear layer."""
+    rng = np.random.default_rng(0)
+    x = parameter("x", 2, 6, 16)
+    hidden = relu(linear(rng, x, (16, 16), "linear1"), "relu")
+    mean = named(opset.reduce_mean(hidden, np.array([1]), keep_dims=False), "mean")
+    scale, shift = (constant(rng.uniform(0.2, 2, 16).astype(np.float32), n) for n in ("s", "b"))
+    normed = relu(opset.subtract(opset.multiply(mean, scale), shift), "normed")
+    return finish([_uneven(rng, normed, 16, "linear2")], [x])
+
+
 def conv_1d_to_linear() -> ov.Model:
     """A convolution over time, and a linear layer that mixes times."""
     rng = np.random.default_rng(0)
@@ -638,6 +649,7 @@ GRAPHS: Mapping[str, Callable[[], ov.Model]] = {
         *(average_pools, average_below_mean, average_below_shift, conv_and_linear),
         *(head_scales, pooled_attention, large_epsilon),
         *(unweighted_norm, mean_to_linear, picture_mean_to_linear, conv_1d_to_linear),
+        normed_mean_to_linear,
     )
 }
 """Every graph above by its name."""

@@ -32,6 +32,23 @@ def is_reduced(graph: Graph, tensor: Tensor, axis: int) -> bool:
     return any(op.type.startswith("Reduce") and not _keeps(graph, op, axis) for op in found)
 
 
+def is_scaled_reduction(graph: Graph, tensor: Tensor) -> bool:
+    """Whether a tensor is computed together with such a reduction and a constant per channel, which
+    no quantizer below may join."""
+    return any(
+        is_reduced(graph, source, axis)
+        for op in _fused(graph, tensor, None)
+        for axis in _constant_axes(graph, op)
+        for _, source in graph.data_inputs(op)
+    )
+
+
+def is_fused(graph: Graph, op: Op) -> bool:
+    """Whether an operation is element-wise with constants only."""
+    is_elementwise = op.type in ELEMENTWISE | ACTIVATION_FUNCTIONS
+    return is_elementwise and sum(1 for _ in graph.data_inputs(op)) == 1
+
+
 def _keeps(graph: Graph, op: Op, axis: int) -> bool:
     """Whether a reduction drops no axis in front of the one that becomes `axis`."""
     rank = graph.op(op.inputs[0]).ranks[op.inputs[0].port]
@@ -56,16 +73,14 @@ def _fused(graph: Graph, tensor: Tensor, axis: int | None) -> Iterator[Op]:
             continue
         seen.add(op.index)
         yield op
-        sources = [source for _, source in graph.data_inputs(op)]
-        is_unary = op.type in ELEMENTWISE | ACTIVATION_FUNCTIONS and len(sources) == 1
-        if op.type == "Concat" or (is_unary and not _has_entries(graph, op, axis)):
-            queue += sources
+        if op.type == "Concat" or (is_fused(graph, op) and axis not in _constant_axes(graph, op)):
+            queue += [source for _, source in graph.data_inputs(op)]
 
 
-def _has_entries(graph: Graph, op: Op, axis: int | None) -> bool:
-    """Whether an element-wise operation has a constant with several values along `axis`."""
-    if axis is None:
-        return False
-    from_end = axis - (op.ranks[0] or 0)
+def _constant_axes(graph: Graph, op: Op) -> list[int]:
+    """The axes along which an element-wise operation has a constant with several values."""
+    rank = op.ranks[0]
+    if rank is None or not is_fused(graph, op):
+        return []
     shapes = [graph.shape(each) or () for each in op.inputs if graph.is_constant(each)]
-    return any(len(shape) >= -from_end and shape[from_end] != 1 for shape in shapes)
+    return [rank - len(shape) + i for shape in shapes for i, size in enumerate(shape) if size != 1]

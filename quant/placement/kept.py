@@ -14,6 +14,7 @@ import numpy as np
 
 from quant.graph import Graph, Op, Tensor, attributes
 from quant.parameters import ModelType
+from quant.placement.fused import is_fused, is_scaled_reduction
 from quant.placement.tables import (
     ACTIVATION_FUNCTIONS,
     BODIES,
@@ -68,6 +69,7 @@ def kept(graph: Graph, model_type: ModelType | None) -> Kept:
         _squeeze_excitation,
         _positions,
         _self_gated,
+        _scaled_reductions,
     ]
     if model_type is ModelType.TRANSFORMER:
         rules += [_transformer_types, _attention]
@@ -299,6 +301,18 @@ def _self_gated(graph: Graph) -> Iterator[tuple[Op, str]]:
         sources = [tensor for _, tensor in graph.data_inputs(op)]
         if len(sources) >= 2 and _have_one_origin(graph, sources):
             yield op, "is part of an activation function"
+
+
+def _scaled_reductions(graph: Graph) -> Iterator[tuple[Op, str]]:
+    """What reads the mean of vectors behind a constant per channel, such as a folded batch norm.
+
+    OpenVINO's CPU plugin (2026.4.1) computes garbage where a quantizer stands between.
+    """
+    for op in graph.ops:
+        if not is_fused(graph, op) and any(
+            is_scaled_reduction(graph, tensor) for _, tensor in graph.data_inputs(op)
+        ):
+            yield op, "a quantizer on a reduction with a constant per channel comes out wrong"
 
 
 def _have_one_origin(graph: Graph, tensors: list[Tensor]) -> bool:

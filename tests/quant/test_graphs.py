@@ -154,6 +154,11 @@ CASES = [
     Case(graph="unweighted_norm", quantized=("linear1", "normed", "linear2")),
     Case(graph="mean_to_linear", quantized=("linear1", "mean", "linear2")),
     Case(graph="picture_mean_to_linear", quantized=("linear1", "mean", "linear2")),
+    Case(
+        graph="normed_mean_to_linear",
+        quantized=("linear1", "mean"),
+        kept={"linear2": "a reduction with a constant per channel"},
+    ),
     Case(graph="conv_1d_to_linear", quantized=("conv1", "linear1")),
 ]
 
