@@ -11,6 +11,8 @@ import pytest
 from tests.runner.cli.test_control import report, write
 
 TUNED = "tune_hyperparams: true, use_fast_bias: true"
+BELOW_ZERO = -4
+"""The middle of samples of which a symmetric range wastes half, so that `mixed` is better."""
 
 
 def parts(tmp_path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -29,7 +31,8 @@ def parts(tmp_path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 def test_default_quantization_is_tuned(
     tmp_path: Path, call: Any, metric: str, names: set[str]
 ) -> None:
-    recipe = write(tmp_path, use="DefaultQuantization", parameters=TUNED, metric=metric)
+    changes = {"use": "DefaultQuantization", "parameters": TUNED, "metric": metric}
+    recipe = write(tmp_path, middle=BELOW_ZERO, **changes)
     code, out, _ = call("apply", recipe)
     tuning, trials = parts(tmp_path)
     assert code == 0
@@ -42,13 +45,15 @@ def test_default_quantization_is_tuned(
 
 
 def test_what_was_chosen_gives_the_same_model(tmp_path: Path, call: Any) -> None:
-    call("apply", write(tmp_path, use="DefaultQuantization", parameters=TUNED))
+    changes = {"use": "DefaultQuantization", "parameters": TUNED}
+    call("apply", write(tmp_path, middle=BELOW_ZERO, **changes))
     tuned = (tmp_path / "out" / "harmful.bin").read_bytes()
     tuning, trials = parts(tmp_path)
     chosen = [t["parameters"] for t in trials if t["is_better"]][-1]
     edits = [f"--set=steps.DefaultQuantization.with.{k}={v}" for k, v in chosen.items()]
     plain = TUNED.replace("true", "false", 1)
-    call("apply", write(tmp_path, use="DefaultQuantization", parameters=plain), *edits)
+    changes = {"use": "DefaultQuantization", "parameters": plain}
+    call("apply", write(tmp_path, middle=BELOW_ZERO, **changes), *edits)
     assert tuning["parameters"]
     assert (tmp_path / "out" / "harmful.bin").read_bytes() == tuned
 
