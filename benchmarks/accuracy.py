@@ -94,8 +94,10 @@ def main() -> None:
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(zoo)}")
     parser.add_argument("--presets", nargs="+", choices=PRESETS, default=PRESETS)
     given = parser.parse_args()
+    if not zoo:
+        parser.error("set RECIPE_ROOT_ZOO to the folder of the zoo's models and data")
     if unknown := set(given.cases) - set(zoo):
-        parser.error(f"no such cases: {', '.join(sorted(unknown))}; set RECIPE_ROOT_ZOO")
+        parser.error(f"no such cases: {', '.join(sorted(unknown))}; there are {', '.join(zoo)}")
     lines = [f"{machine()}, NNCF {version('nncf')}; inference precision f32.", "", HEADER]
     print("\n".join(lines), flush=True)
     drops = []

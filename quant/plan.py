@@ -75,7 +75,8 @@ class ActivationQuantizer:
     `operations`: those executed in integers because of it. `channels`: the channel count where the
     scheme is per channel (channel axis 1). `group`: quantizers of one group share one range.
     `covers`: values that the range must hold whatever the data. `outside`: the largest share of the
-    values seen that may lie outside on a side; None: any. `is_smoothed`: SmoothQuant may
+    values that may lie outside on a side; None: any. `few`: how many values a sample has, where
+    they are few. `is_smoothed`: SmoothQuant may
     scale the tensor's channels first. `has_asymmetric`: whether the target could run it asymmetric.
     """
 
@@ -89,6 +90,7 @@ class ActivationQuantizer:
     group: str | None = None
     covers: tuple[float, float] | None = None
     outside: float | None = None
+    few: int | None = None
     is_smoothed: bool = False
     has_asymmetric: bool = False
 

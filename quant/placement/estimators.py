@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from quant.parameters import (
     JOINT,
     QUANTILES,
@@ -24,6 +26,9 @@ OUTSIDE = 1e-4
 the estimators. It is what the least squared error asks for: 8 bits of normal values are clipped at
 3.92 standard deviations, 4.4e-5 of them on a side, of Laplace's at 9.89 scales, 2.5e-5.
 Source: Banner et al. 2019, "Post training 4-bit quantization", section 2.1."""
+
+FEW = 10_000
+"""Values of a sample up to which its largest one is a larger share than may lie outside."""
 
 _COARSE = 8
 """The width for which that share is."""
@@ -84,6 +89,15 @@ def outside(scheme: Scheme, common: RangeEstimator | None, request: Request) -> 
     is_chosen = not is_default or _is_chosen(wanted.min) or _is_chosen(wanted.max)
     is_watched = scheme.granularity is Granularity.PERTENSOR and scheme.bits == _COARSE
     return OUTSIDE if is_watched and not is_chosen else None
+
+
+def few(shape: tuple[int | None, ...] | None) -> int | None:
+    """How many values a sample has, of a tensor whose axis 0 is the batch; None where that is not
+    known, or more than `FEW`."""
+    if shape is None or not shape or None in shape[1:]:
+        return None
+    count = math.prod(size or 1 for size in shape[1:])
+    return count if count <= FEW else None
 
 
 def _is_chosen(wanted: SideEstimator) -> bool:

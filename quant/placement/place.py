@@ -9,7 +9,7 @@ from quant.errors import ParameterError, ParameterProblem
 from quant.graph import Graph, Op, Port
 from quant.parameters import MinMaxParameters, ModelType, Request
 from quant.placement.demand import Demand, Role, demand
-from quant.placement.estimators import estimators, outside
+from quant.placement.estimators import estimators, few, outside
 from quant.placement.groups import groups
 from quant.placement.ignored import ACTIVATIONS, ignored
 from quant.placement.kept import Kept, kept
@@ -296,6 +296,7 @@ def _quantizer(
         scheme=scheme,
         estimators=estimators(scheme, setting.parameters.range_estimator, wanted.request),
         outside=outside(scheme, setting.parameters.range_estimator, wanted.request),
+        few=few(setting.graph.shape(site.tensor)),
         channels=_channels(setting, site) if scheme.granularity is Granularity.PERCHANNEL else None,
         group=group,
         covers=HIDDEN_STATE

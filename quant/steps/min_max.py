@@ -158,7 +158,7 @@ def _levels(plan: MinMaxPlan, ranges: Ranges) -> dict[str, Levels]:
 def _ranges(plan: MinMaxPlan, work: Work, statistics: Statistics) -> Ranges:
     """Low and high per group, or per quantizer that has none: the widest of the members'."""
     found: Ranges = {}
-    seen, drawn_out = outside.seen_points(plan, statistics), 0
+    drawn_out = 0
     for quantizer in plan.activations:
         sides, reader = quantizer.estimators, quantizer.operations[0]
         low = statistics.of(_need(plan, quantizer, sides.min, is_low=True), reader)
@@ -168,10 +168,9 @@ def _ranges(plan: MinMaxPlan, work: Work, statistics: Statistics) -> Ranges:
         if sides.is_joint:
             counts = statistics.of(_histogram(plan, quantizer), reader)
             low, high = activation_range(quantizer.scheme, sides.max.type, counts, low, high)
-        if quantizer.name in seen:
-            before = low, high
-            low, high = outside.widened(quantizer, low, high, seen[quantizer.name])
-            drawn_out += not np.array_equal(before, (low, high))
+        wide = outside.drawn_out(plan, quantizer, statistics, low, high)
+        drawn_out += not np.array_equal(wide, (low, high))
+        low, high = wide
         low, high = _clipped(low, high, sides)
         if quantizer.covers is not None:
             low, high = np.minimum(low, quantizer.covers[0]), np.maximum(high, quantizer.covers[1])

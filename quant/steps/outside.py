@@ -1,114 +1,116 @@
-"""Ranges that leave too many values outside, widened.
+"""Ranges that leave too many values outside, drawn out.
 
 The mean of the samples' extremes clips what samples differ by: the whites of bright pictures, and
-half of the samples' largest values. On 100,000 values a sample that is a share of 1e-5 or so, on a
-pooled vector of 64 it is one value in a hundred. So where more of the values seen lie outside than
-may, the range is drawn out to the value that leaves out just that share.
+half of all samples' largest values. On 100,000 values a sample that is a share of 1e-5 or so, on a
+pooled vector of 64 it is one value in a hundred, on a single number one in two. So where more of
+the values lie outside than may, the range is drawn out to the value that leaves out just that
+share. Of tensors with few values every sample's extremes tell; of others that linear operations
+read, single points. A wild sample doubles a range at most.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quant.graph import Graph
-from quant.placement.estimators import OUTSIDE
 from quant.placement.tables import LINEAR
 from quant.plan import ActivationQuantizer, BiasSite, MinMaxPlan
 from quant.scheme import Mode
-from quant.statistics.need import POINTS, Need, Statistics
+from quant.statistics.need import POINTS, Need, Reduction, Statistics
 from quant.steps.fast_bias import points_need, rounded_by, site
 
 Array = NDArray[Any]
 
 
 def sites(graph: Graph, activations: tuple[ActivationQuantizer, ...]) -> tuple[BiasSite, ...]:
-    """The tensors whose points tell what lies outside, each with its quantizer: those that linear
-    operations read, whose points FastBiasCorrection takes as well, and others of few values.
-
-    Whatever their scheme, so that one pass serves plans with other schemes, too.
-    """
-    linear = _linear(graph, activations)
-    found = ((each, linear.get(each.name) or _small(graph, each)) for each in activations)
-    return tuple(
-        dataclasses.replace(place, quantizer=each.name)
-        for each, place in found
-        if place is not None
-    )
-
-
-def _linear(graph: Graph, activations: tuple[ActivationQuantizer, ...]) -> dict[str, BiasSite]:
-    """What a linear operation reads through each quantizer, moved or joined on the way as it may
-    be."""
+    """What linear operations read through quantizers of tensors that have not few values, moved or
+    joined on the way as it may be; FastBiasCorrection takes the points of the same."""
+    quantizers = {each.name: each for each in activations}
     found: dict[str, BiasSite] = {}
     for name, quantizer in rounded_by(activations).items():
         op = graph.by_name[name]
+        if quantizers[quantizer].few is not None or quantizer in found:
+            continue
         if op.type in LINEAR and graph.is_constant(op.inputs[1]):
             place = site(graph, op)
             if place is not None:
-                found.setdefault(quantizer, place)
-    return found
-
-
-def _small(graph: Graph, quantizer: ActivationQuantizer) -> BiasSite | None:
-    """A tensor of so few values that its largest one is a larger share than may lie outside."""
-    op = graph.by_name[quantizer.tensor.op]
-    sizes = list(op.node.output(quantizer.tensor.port).get_partial_shape())
-    if len(sizes) < 2 or any(each.is_dynamic for each in sizes[1:]):
-        return None
-    if np.prod([each.get_length() for each in sizes[1:]]) > 1 / OUTSIDE:
-        return None
-    axis = len(sizes) - 1 if len(sizes) == 3 else 1
-    return BiasSite(
-        operation=quantizer.operations[0],
-        tensor=quantizer.tensor,
-        channel_axis=axis,
-        channels=sizes[axis].get_length(),
-    )
+                found[quantizer] = dataclasses.replace(place, quantizer=quantizer)
+    return tuple(found.values())
 
 
 def needs(plan: MinMaxPlan) -> Iterable[Need]:
-    """The points of every site."""
-    return (points_need(plan.subset, each) for each in plan.watched)
+    """The points of every site, and every sample's extremes of tensors with few values."""
+    yield from (points_need(plan.subset, each) for each in plan.watched)
+    for quantizer in plan.activations:
+        if quantizer.few is not None:
+            yield from _extremes(plan, quantizer)
 
 
-def seen_points(plan: MinMaxPlan, statistics: Statistics) -> Mapping[str, Array]:
-    """The values seen of each watched quantizer's tensor, by its name."""
-    return {
-        each.quantizer: _distinct(
-            statistics.of(points_need(plan.subset, each), each.operation), each.channels
-        )
-        for each in plan.watched
-        if each.quantizer is not None
-    }
+def _extremes(plan: MinMaxPlan, quantizer: ActivationQuantizer) -> tuple[Need, Need]:
+    low, high = (
+        Need(tensor=quantizer.tensor, reduction=each, aggregator=None, subset=plan.subset)
+        for each in (Reduction.MIN, Reduction.MAX)
+    )
+    return low, high
 
 
-def _distinct(points: Array, channels: int) -> Array:
-    """All values seen, without the positions that a tensor of fewer than POINTS repeats."""
-    positions = points.reshape(-1, POINTS, channels).swapaxes(0, 1)
-    kept = [
-        each
-        for i, each in enumerate(positions)
-        if not any(np.array_equal(each, other) for other in positions[:i])
-    ]
-    return np.concatenate(kept).reshape(-1)
-
-
-def widened(
-    quantizer: ActivationQuantizer, low: Array, high: Array, seen: Array
+def drawn_out(
+    plan: MinMaxPlan,
+    quantizer: ActivationQuantizer,
+    statistics: Statistics,
+    low: Array,
+    high: Array,
 ) -> tuple[Array, Array]:
-    """The range `[1]` drawn out where it leaves too many of the values seen outside, on a side.
+    """The range `[1]`, drawn out where it leaves too much outside on a side.
 
     A symmetric range is set by the magnitudes, and `low` tells but its sign.
     """
     if quantizer.outside is None:
         return low, high
-    count = int(quantizer.outside * len(seen))
+    least, most = _ends(plan, quantizer, statistics)
     if quantizer.scheme.mode is Mode.SYMMETRIC:
-        return low, np.maximum(high, np.partition(np.abs(seen), -1 - count)[-1 - count])
-    ordered = np.partition(seen, (count, len(seen) - 1 - count))
-    return np.minimum(low, ordered[count]), np.maximum(high, ordered[-1 - count])
+        return low, np.maximum(high, np.maximum(-least, most))
+    return np.minimum(low, least), np.maximum(high, most)
+
+
+def _ends(
+    plan: MinMaxPlan, quantizer: ActivationQuantizer, statistics: Statistics
+) -> tuple[float, float]:
+    """What at least the range has to hold; (inf, -inf) where nothing is known."""
+    share = quantizer.outside or 0
+    if quantizer.few is not None:
+        reader = quantizer.operations[0]
+        rows = (statistics.of(each, reader) for each in _extremes(plan, quantizer))
+        low, high = (each.reshape(-1, 1) for each in rows)
+        count = int(share * quantizer.few * len(high))
+        return -reached(-low, count), reached(high, count)
+    for place in plan.watched:
+        if place.quantizer == quantizer.name:
+            points = statistics.of(points_need(plan.subset, place), place.operation)
+            seen = points.reshape(-1, POINTS * place.channels)
+            count = int(share * seen.size)
+            return -reached(-seen, count), reached(seen, count)
+    return np.inf, -np.inf
+
+
+def reached(seen: Array, count: int) -> float:
+    """The largest of the values but for `count`; where one sample reaches more than twice as far as
+    the others let expect, twice that.
+
+    Args:
+        seen: a row for each sample.
+
+    >>> reached(np.array([[1.0, 2], [4, 0], [3, 0]]), 0), reached(np.array([[1.0], [90], [2]]), 0)
+    (4.0, 4.0)
+    """
+    others = np.delete(seen, seen.max(axis=1).argmax(), axis=0).reshape(-1)
+    if others.size <= count:
+        return -np.inf
+    expected = float(np.partition(others, -1 - count)[-1 - count])
+    whole = float(np.partition(seen.reshape(-1), -1 - count)[-1 - count])
+    return min(whole, max(2 * expected, 0))

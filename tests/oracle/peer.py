@@ -7,6 +7,7 @@ layers: NNCF always would, ours decides by the CPU.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import logging
 import warnings
@@ -28,6 +29,8 @@ Array = NDArray[Any]
 CPU = runner.load_target("cpu")
 MOVING = CPU.passthrough | {"Concat"}
 CALIBRATION, SAMPLES = 8, 32
+BARE_EXTREMES = {"max": {"type": "max"}}
+"""The default estimator spelled out, so that no range is drawn out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,17 +57,20 @@ def both(
     is_first_layer_halved: bool = False,
     seed: int = 0,
 ) -> tuple[Side, Side]:
-    """Ours and NNCF's; `seed`: that of the samples."""
+    """Ours and NNCF's; `seed`: that of the samples. The noise of ours is by default settings, its
+    ranges are those of the samples' extremes alone, as NNCF has them."""
     model = quant.load_model(model)
     samples = models.samples(model, SAMPLES, seed)
     parameters = {
         "preset": preset,
         "model_type": model_type,
         "saturation_fix": "first_layer" if is_first_layer_halved else "no",
-        "use_smooth_quant": model_type is not None,  # as NNCF has it, like the next
-        "range_estimator": {"max": {"type": "max"}},  # spelled out, so that no range is drawn out
+        "use_smooth_quant": model_type is not None,  # as NNCF has it
     }
-    ours = quant.quantize(model, samples[:CALIBRATION], target=CPU, **parameters).model
+    ours, bare = (
+        quant.quantize(model, samples[:CALIBRATION], target=CPU, **parameters, **more).model
+        for more in ({}, {"range_estimator": BARE_EXTREMES})
+    )
     theirs = _nncf(
         model,
         samples[:CALIBRATION],
@@ -74,7 +80,11 @@ def both(
     )
     names = {node.get_friendly_name() for node in model.get_ordered_ops()}
     expected = models.evaluate_all(model, samples)
-    return _side(ours, names, samples, expected), _side(theirs, names, samples, expected)
+    ranges = dict(_ranges(bare, names))
+    return (
+        dataclasses.replace(_side(ours, names, samples, expected), ranges=ranges),
+        _side(theirs, names, samples, expected),
+    )
 
 
 def _nncf(
