@@ -11,7 +11,7 @@ import numpy as np
 from quant.fake_quantize import Levels, asymmetric
 from quant.graph import Graph
 from quant.parameters import Aggregator, Estimator, MinMaxParameters
-from quant.placement.kept import first_attention
+from quant.placement.attention import first_attention
 from quant.plan import ActivationQuantizer, MinMaxPlan
 from quant.scheme import Mode
 from quant.statistics.need import Need, Reduction, Statistics

@@ -14,35 +14,33 @@ import numpy as np
 
 from quant.graph import Graph, Op, Tensor, attributes
 from quant.parameters import ModelType
+from quant.placement.attention import SOFTMAX, attention, transformer_types
 from quant.placement.fused import is_fused, is_scaled_reduction
 from quant.placement.tables import (
     ACTIVATION_FUNCTIONS,
     BODIES,
     ELEMENTWISE,
     LINEAR,
+    MOVING,
     MULTI_INPUT_PASSTHROUGH,
     RECURRENT,
-    TRANSFORMER_FLOAT,
     WEIGHTED,
     is_nonnegative,
 )
+from quant.placement.walks import above, ends
 from quant.runtime import ov
 
 Kept = dict[int, str]
 """Reason by position of the operation in the graph."""
 
-_MOVING = frozenset(
-    {"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Broadcast", "Tile", "Concat", "Split"}
-)
 _GATES = frozenset({"Sigmoid", "HSigmoid", "HardSigmoid", "Clamp"})
 _POOLS = frozenset({"ReduceMean", "AvgPool", "AdaptiveAvgPool"})
 _AVERAGES = _POOLS | {"ReduceSum"}
 _MIXING = frozenset({"Concat", "Interpolate"})
-_ZERO_POINT_KEEPING = _AVERAGES | _MOVING | _MIXING | ELEMENTWISE | {"MaxPool", "Clamp"}
+_ZERO_POINT_KEEPING = _AVERAGES | MOVING | _MIXING | ELEMENTWISE | {"MaxPool", "Clamp"}
 _EPSILONS = {"MVN": "eps", "NormalizeL2": "eps", "GroupNormalization": "epsilon"}
 _LARGEST_EPSILON = 1e-4
 """Of a variance or a sum of squares."""
-_SOFTMAX = frozenset({"Softmax", "LogSoftmax"})
 _MASKING = frozenset({"Select", "Convert", "Slice", "StridedSlice", "Gather"})
 _SELECTIONS = frozenset(
     {"TopK", "NonMaxSuppression", "MulticlassNms", "MatrixNms", "DetectionOutput"}
@@ -72,7 +70,7 @@ def kept(graph: Graph, model_type: ModelType | None) -> Kept:
         _scaled_reductions,
     ]
     if model_type is ModelType.TRANSFORMER:
-        rules += [_transformer_types, _attention]
+        rules += [transformer_types, attention]
     for rule in rules:
         for op, reason in rule(graph):
             found.setdefault(op.index, reason)
@@ -177,9 +175,9 @@ def _padded_averages(graph: Graph) -> Iterator[tuple[Op, str]]:
         kept = attributes(op)
         if any((*kept["pads_begin"], *kept["pads_end"])) and not kept["exclude-pad"]:
             yield op, "averages the zeros of its padding, which need a zero point of zero"
-            for above in _above(graph, op, stop=frozenset(), through=_ZERO_POINT_KEEPING):
-                if above.type in _AVERAGES | _MIXING:
-                    yield above, "its zero point would move into the padding of the AvgPool below"
+            for source in above(graph, op, stop=frozenset(), through=_ZERO_POINT_KEEPING):
+                if source.type in _AVERAGES | _MIXING:
+                    yield source, "its zero point would move into the padding of the AvgPool below"
 
 
 def _is_nonnegative(graph: Graph, tensor: Tensor) -> bool:
@@ -189,7 +187,7 @@ def _is_nonnegative(graph: Graph, tensor: Tensor) -> bool:
         op = graph.ops[queue.pop()]
         if op.index in seen or is_nonnegative(op.type, attributes(op)):
             continue
-        if op.type not in _MOVING | _POOLS | {"MaxPool"}:
+        if op.type not in MOVING | _POOLS | {"MaxPool"}:
             return False
         seen.add(op.index)
         queue += [source.op for _, source in graph.data_inputs(op)]
@@ -232,7 +230,7 @@ def _post_processing(graph: Graph) -> Iterator[tuple[Op, str]]:
     """Everything between the last weighted operations and a selection of boxes or classes."""
     for start in graph.ops:
         if start.type in _SELECTIONS:
-            for op in _above(graph, start, stop=LINEAR):
+            for op in above(graph, start, stop=LINEAR):
                 yield op, f"feeds {start.type} only to be sorted"
 
 
@@ -243,8 +241,8 @@ def _logits(graph: Graph) -> Iterator[tuple[Op, str]]:
     """
     stop = LINEAR | RECURRENT | {"ScaledDotProductAttention"}
     for start in graph.ops:
-        if start.type in _SOFTMAX:
-            for op in _above(graph, start, stop=stop, through=_MOVING | ELEMENTWISE | _MASKING):
+        if start.type in SOFTMAX:
+            for op in above(graph, start, stop=stop, through=MOVING | ELEMENTWISE | _MASKING):
                 if op.type in ELEMENTWISE and sum(1 for _ in graph.data_inputs(op)) > 1:
                     yield op, f"feeds {start.type}, where masks are added"
 
@@ -270,7 +268,7 @@ def _gate_layers(graph: Graph, tensor: Tensor, value: Tensor) -> list[Op]:
     while op.type not in _POOLS:
         if op.type in LINEAR:
             layers.append(op)
-        elif op.type not in (_GATES | ACTIVATION_FUNCTIONS | _MOVING | ELEMENTWISE):
+        elif op.type not in (_GATES | ACTIVATION_FUNCTIONS | MOVING | ELEMENTWISE):
             return []
         sources = [t for _, t in graph.data_inputs(op)]
         if len(set(sources)) != 1 or len(layers) > 2:
@@ -283,12 +281,12 @@ def _positions(graph: Graph) -> Iterator[tuple[Op, str]]:
     """MatMuls that compute the angles of rotary or sinusoidal embeddings."""
     for start in graph.ops:
         if start.type in ("Sin", "Cos"):
-            for op in _above(
-                graph, start, stop=frozenset({"MatMul"}), through=_MOVING | {"Multiply"}
+            for op in above(
+                graph, start, stop=frozenset({"MatMul"}), through=MOVING | {"Multiply"}
             ):
                 if op.type == "Multiply":
                     yield op, f"computes angles for {start.type}"
-            for op in _ends(graph, start, frozenset({"MatMul"}), _MOVING | {"Multiply"}):
+            for op in ends(graph, start, frozenset({"MatMul"}), MOVING | {"Multiply"}):
                 yield op, f"computes angles for {start.type}"
 
 
@@ -336,74 +334,3 @@ def _unary_chain(graph: Graph, tensor: Tensor) -> list[Tensor]:
         if not is_unary or len(set(sources)) != 1:
             return chain
         chain.append(sources[0])
-
-
-def _transformer_types(graph: Graph) -> Iterator[tuple[Op, str]]:
-    for op in graph.ops:
-        if op.type in TRANSFORMER_FLOAT:
-            yield op, f"model_type transformer keeps {op.type} in floating point"
-
-
-def _attention(graph: Graph) -> Iterator[tuple[Op, str]]:
-    """Products of attention weights (a Softmax's result) with values."""
-    for op in graph.ops:
-        if op.type == "MatMul" and any(
-            _softmax_above(graph, tensor) is not None for tensor in op.inputs
-        ):
-            yield op, "model_type transformer keeps attention's output in floating point"
-
-
-def first_attention(graph: Graph) -> Op | None:
-    """The first product of attention weights with values, or fused attention; None without one."""
-    return next((op for op in graph.ops if _is_attention(graph, op)), None)
-
-
-def _is_attention(graph: Graph, op: Op) -> bool:
-    if op.type == "ScaledDotProductAttention":
-        return True
-    if op.type != "MatMul" or sum(1 for _ in graph.data_inputs(op)) < 2:
-        return False
-    through = _MOVING | ELEMENTWISE | {"Select", "Clamp"}
-    softmaxes = [_softmax_above(graph, tensor) for tensor in op.inputs]
-    return any(
-        True
-        for softmax in softmaxes
-        if softmax is not None
-        for _ in _ends(graph, softmax, frozenset({"MatMul"}), through)
-    )
-
-
-def _softmax_above(graph: Graph, tensor: Tensor) -> Op | None:
-    """The softmax whose result a tensor is, moved about at most."""
-    op = graph.op(tensor)
-    while op.type in _MOVING:
-        op = graph.op(op.inputs[0])
-    return op if op.type in _SOFTMAX else None
-
-
-def _above(
-    graph: Graph, start: Op, *, stop: frozenset[str], through: frozenset[str] | None = None
-) -> Iterator[Op]:
-    """The operations that `start` depends on, up to but without those of the types in `stop`."""
-    return (op for op in _walk(graph, start, stop, through) if op.type not in stop)
-
-
-def _ends(graph: Graph, start: Op, stop: frozenset[str], through: frozenset[str]) -> Iterator[Op]:
-    """The operations of the types in `stop` that end the way up from `start`."""
-    return (op for op in _walk(graph, start, stop, through) if op.type in stop)
-
-
-def _walk(
-    graph: Graph, start: Op, stop: frozenset[str], through: frozenset[str] | None
-) -> Iterator[Op]:
-    seen: set[int] = set()
-    queue = [tensor.op for tensor in start.inputs]
-    while queue:
-        index = queue.pop()
-        op = graph.ops[index]
-        if index in seen or op.type in ("Constant", "Parameter"):
-            continue
-        seen.add(index)
-        yield op
-        if op.type not in stop and (through is None or op.type in through):
-            queue += [tensor.op for tensor in op.inputs]

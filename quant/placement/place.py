@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from quant.errors import ParameterError, ParameterProblem
 from quant.graph import Graph, Op, Port
 from quant.parameters import MinMaxParameters, ModelType, Request
-from quant.placement.demand import Demand, Role, demand
+from quant.placement.demand import Demand, demand
 from quant.placement.estimators import estimators, few, outside
+from quant.placement.fates import SKIPPED, operation_plans
 from quant.placement.groups import groups
 from quant.placement.ignored import ACTIVATIONS, ignored
 from quant.placement.kept import Kept, kept
@@ -20,7 +21,6 @@ from quant.placement.rows import rounded_once
 from quant.placement.schemes import Candidates, choose, only_per_tensor, override, shared, unmet
 from quant.placement.sites import Site, sites
 from quant.placement.tables import (
-    ACTIVATION_FUNCTIONS,
     CONVOLUTIONS,
     GATES,
     HIDDEN_STATE,
@@ -34,14 +34,11 @@ from quant.plan import (
     ActivationQuantizer,
     OperationPlan,
     PortRef,
-    Status,
     TensorRef,
     WeightQuantizer,
 )
 from quant.scheme import Granularity, Mode, Scheme, grid, signed
 from quant.target import Target
-
-_SKIPPED = frozenset({"Constant", "Parameter", "Result", "ShapeOf"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +114,7 @@ def place(
     )
     if setting.problems:
         raise ParameterError(dict.fromkeys(setting.problems))
-    operations = _operations(setting, found, floats, activations, weighted)
+    operations = operation_plans(graph, target, found, floats, activations, weighted)
     return Placement(activations=activations, weights=weighted, operations=operations)
 
 
@@ -151,7 +148,7 @@ def _activations(setting: _Setting, placed: list[Site]) -> tuple[ActivationQuant
 def _shared_scheme(setting: _Setting, together: list[Site]) -> tuple[Scheme | None, Wish]:
     """The scheme of quantizers that share one range, and what is asked of them."""
     indices = {reader.port.op for site in together for reader in site.readers}
-    ops = [op for i in sorted(indices) if (op := setting.graph.ops[i]).type not in _SKIPPED]
+    ops = [op for i in sorted(indices) if (op := setting.graph.ops[i]).type not in SKIPPED]
     wanted, problems = wish(setting.activations, ops) if ops else (_of_end(setting, together), [])
     setting.problems.extend(problems)
     lists = [_site_candidates(setting, site, wanted) for site in together]
@@ -317,7 +314,7 @@ def _has_asymmetric(setting: _Setting, op: Op) -> bool:
 def _served(graph: Graph, site: Site) -> tuple[str, ...]:
     """The operations that read a quantizer; the one above it where only the model's end does."""
     ops = [graph.op(reader.port) for reader in site.readers]
-    names = [op.name for op in ops if op.type not in _SKIPPED]
+    names = [op.name for op in ops if op.type not in SKIPPED]
     if not names:
         names = [graph.ops[site.tensor.op if site.producer is None else site.producer].name]
     return tuple(dict.fromkeys(names))
@@ -367,62 +364,3 @@ def _weight_group(setting: _Setting, op: Op, port: int) -> str | None:
     unified = setting.target.operations[descriptor_type(setting.graph, op)].unified_scales
     together = [ports for ports in unified if port in ports] if isinstance(unified, tuple) else []
     return f"{op.name}/ports_{'_'.join(map(str, together[0]))}" if together else None
-
-
-def _operations(
-    setting: _Setting,
-    found: Demand,
-    floats: Kept,
-    activations: tuple[ActivationQuantizer, ...],
-    weighted: tuple[WeightQuantizer, ...],
-) -> tuple[OperationPlan, ...]:
-    schemes: dict[str, list[Scheme]] = {}
-    for activation in activations:
-        for name in activation.operations:
-            schemes.setdefault(name, []).append(activation.scheme)
-    weight_schemes = {ref.op: each.scheme for each in weighted for ref in each.consumers}
-    plans = []
-    for op in setting.graph.ops:
-        if op.type in _SKIPPED or floats.get(op.index) == "computes shapes":
-            continue
-        taken = tuple(dict.fromkeys(schemes.get(op.name, ())))
-        weight = weight_schemes.get(op.name)
-        status, reason = _fate(setting, found, floats, op, is_quantized=bool(taken or weight))
-        plans.append(
-            OperationPlan(
-                name=op.name,
-                type=op.type,
-                status=status,
-                activations=taken,
-                weights=weight,
-                reason=reason,
-            )
-        )
-    return tuple(plans)
-
-
-def _fate(
-    setting: _Setting, found: Demand, floats: Kept, op: Op, *, is_quantized: bool
-) -> tuple[Status, str]:
-    """What becomes of an operation, and why it is not executed in integers."""
-    role = found.roles[op.index]
-    if floats.get(op.index) == ACTIVATIONS:
-        return Status.FLOAT, ACTIVATIONS
-    if is_quantized:
-        return Status.QUANTIZED, ""
-    if found.is_covered(op):
-        return Status.PASSTHROUGH, "hands on quantized tensors"
-    if op.index in floats:
-        return Status.FLOAT, floats[op.index]
-    if not any(setting.graph.is_real(t) for t in op.inputs if not setting.graph.is_constant(t)):
-        return Status.FLOAT, "no floating-point input"
-    if op.type in ACTIVATION_FUNCTIONS:
-        return Status.FUSED, "activation function: fused into its producer"
-    if role is Role.NEUTRAL:
-        return Status.FUSED, "element-wise with a constant: fused into its producer"
-    if role is Role.PASS:
-        return Status.FLOAT, "some reader of its result needs floating point"
-    reason = f"the target {setting.target.name!r} has no integer {op.type}"
-    if op.type in RECURRENT:
-        reason += ", only what a cell is made of, and cells are not taken apart"
-    return Status.FLOAT, reason

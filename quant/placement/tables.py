@@ -230,3 +230,9 @@ def matmul_axes(op: Op, port: int, rank: int) -> tuple[int, ...]:
 def is_value_preserving(op: Op) -> bool:
     """Whether an Interpolate only repeats values, so that quantized tensors flow through it."""
     return op.type == "Interpolate" and attributes(op).get("mode") == "nearest"
+
+
+MOVING = frozenset(
+    {"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Broadcast", "Tile", "Concat", "Split"}
+)
+"""Operations that hand on values as they are, in another order or shape."""

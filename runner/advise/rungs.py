@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quant.graph import view
-from quant.placement.kept import first_attention
+from quant.placement.attention import first_attention
 from quant.plan import Status
 from quant.steps.order import ACCURACY_AWARE, COMPOSITES, DEFAULT
 from runner.advise.change import Change, Changes, of_parameters
