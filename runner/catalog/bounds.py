@@ -48,15 +48,15 @@ def escape(path: Path, writer: Path) -> str:
     catalog = catalog_of(writer)
     if catalog is None:
         return ""
-    path = _normal(path)
-    if not path.is_relative_to(catalog):
-        return f"{str(path)!r} lies outside of the catalog {str(catalog)!r}"
+    if not _normal(path).is_relative_to(catalog):
+        return f"{str(_normal(path))!r} lies outside of the catalog {str(catalog)!r}"
     home = os.path.realpath(catalog)
-    for each in map(_normal, _read_with(path)):
-        if not each.is_relative_to(catalog):
-            return f"{path.name} names {str(each)!r}, which lies outside of the catalog"
-        if not Path(os.path.realpath(each)).is_relative_to(home):
-            return f"the link {str(each.relative_to(catalog))!r} leads out of the catalog"
+    for each in _read_with(_normal(path)):
+        if not _normal(each).is_relative_to(catalog):
+            return f"{path.name} names {str(_normal(each))!r}, which lies outside of the catalog"
+        if not Path(os.path.realpath(each)).is_relative_to(home):  # of the path as it is written
+            link = str(each).removeprefix(f"{catalog}{os.sep}")
+            return f"the link {link!r} leads out of the catalog"
     return ""
 
 

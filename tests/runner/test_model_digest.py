@@ -21,12 +21,24 @@ def written(folder: Path, files: Mapping[str, bytes]) -> Path:
     return folder / next(iter(files))
 
 
+def field(number: int, content: bytes) -> bytes:
+    """A field with a length in protobuf."""
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def varint(value: int) -> bytes:
+    low, rest = value & 127, value >> 7
+    return bytes([low | 128]) + varint(rest) if rest else bytes([low])
+
+
 def external(name: str) -> bytes:
-    """A tensor's external data in an ONNX file: the key `location` and the file, in protobuf."""
-    path = name.encode()
-    low, high = len(path) & 127, len(path) >> 7
-    length = bytes([low | 128, high]) if high else bytes([low])
-    return b"\x6a\x0c\n\x08location\x12" + length + path
+    """An ONNX model with a tensor whose data are in a file; models one after the other are one."""
+    return tensor(field(1, b"location") + field(2, name.encode()))
+
+
+def tensor(entry: bytes) -> bytes:
+    """An ONNX model with a tensor that has an entry of external data."""
+    return field(7, field(5, field(13, entry)))
 
 
 LONG = f"weights/{'w' * 200}.data"
@@ -35,7 +47,7 @@ CASES = {
     "paddle": {"a.pdmodel": b"net", "a.pdiparams": b"weights"},
     "onnx": {"a.onnx": b"net"},
     "onnx_external": {
-        "a.onnx": b"net" + external("b.data") + external("a.data") + external("b.data"),
+        "a.onnx": external("b.data") + external("a.data") + external("b.data"),
         "a.data": b"first",
         "b.data": b"second",
     },

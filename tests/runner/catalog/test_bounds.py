@@ -10,7 +10,7 @@ import pytest
 
 from tests.runner.catalog.builders import commit, write_catalog, write_child
 from tests.runner.catalog.conftest import Call
-from tests.runner.test_model_digest import external
+from tests.runner.test_model_digest import external, field, tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +63,26 @@ def named_weights(folder: Path) -> None:
     """A model that names a file elsewhere as its weights."""
     (folder / "m.onnx").write_bytes(external("../secret.npz"))
     replaced("tiny.xml", "m.onnx")(folder)
+
+
+def named_in_another_order(folder: Path) -> None:
+    """A model that names a file elsewhere, as protobuf may write it, too."""
+    entry = field(2, b"../secret.npz") + field(1, b"location")
+    (folder / "m.onnx").write_bytes(tensor(entry))
+    replaced("tiny.xml", "m.onnx")(folder)
+
+
+def named_through_a_link(written: str) -> Callable[[Path], None]:
+    """A model whose weights are above a folder elsewhere; without the link they are its own."""
+
+    def edit(folder: Path) -> None:
+        (folder.parent / "below").mkdir()
+        (folder / "link").symlink_to(folder.parent / "below")
+        (folder / "secret.npz").write_bytes(b"own")
+        (folder / "m.onnx").write_bytes(external(written.format(above=folder.parent)))
+        replaced("tiny.xml", "m.onnx")(folder)
+
+    return edit
 
 
 OUT = "lies outside of the catalog"
@@ -123,6 +143,24 @@ ESCAPES = (
         edit=named_weights,
         place="tiny.yaml:4:15",
         words="secret.npz', which lies outside of the catalog",
+    ),
+    Escape(
+        id="weights that the model names in another order",
+        edit=named_in_another_order,
+        place="tiny.yaml:4:15",
+        words="secret.npz', which lies outside of the catalog",
+    ),
+    Escape(
+        id="weights above a link",
+        edit=named_through_a_link("link/../secret.npz"),
+        place="tiny.yaml:4:15",
+        words="the link 'link/../secret.npz' leads out",
+    ),
+    Escape(
+        id="weights above a link, from the root",
+        edit=named_through_a_link("{above}/below/../shared/link/../secret.npz"),
+        place="tiny.yaml:4:15",
+        words="below/../shared/link/../secret.npz' leads out",
     ),
     Escape(
         id="link below a folder",
