@@ -7,6 +7,7 @@ import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,12 +108,12 @@ class Session:
         used = (header.path, *header.files, *header.inputs)
         if any(each.is_relative_to(folder) for folder in self._relocked(project) for each in used):
             return True
-        is_fetched = header.path.is_relative_to(cache_folder().absolute())
+        is_fetched = header.path.is_relative_to(cache_folder())
         self.changes.expect_repository(project if is_fetched and project else header.path)
         from runner.baseline.file import FOLDER
         from runner.model_files import model_files
 
-        accepted = (header.path.parent / FOLDER).glob(f"{header.path.stem}.*")
+        accepted = (header.path.parent / FOLDER).glob(f"{escape(header.path.stem)}.*")
         if self.changes.touch([*header.files, *header.inputs, *accepted]):
             return True
         return self.changes.touch(model_files(header.inputs[0]))

@@ -165,7 +165,7 @@ def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(sys, "platform", "linux")
     users = {"XDG_CACHE_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path / "windows")}
     assert cache_folder(users) == tmp_path / "recipe-runner"
-    assert cache_folder({**users, "RECIPE_CACHE": "here"}) == Path("here")
+    assert cache_folder({**users, "RECIPE_CACHE": "a/../here"}) == Path.cwd() / "here"
     assert cache_folder({"XDG_CACHE_HOME": "relative"}) == Path.home() / ".cache/recipe-runner"
     monkeypatch.setattr(sys, "platform", "win32")
     assert cache_folder(users) == tmp_path / "windows" / "recipe-runner"

@@ -361,9 +361,17 @@ def test_items_of_a_catalog_are_named_by_it(project: Path, team: Path, call: Cal
     assert call("validate", "catalog:team/tiny.yaml")[0] == 0
 
 
+@pytest.mark.parametrize("cache", ["../cache", "{tmp}/build/../cache"])
 def test_state_modified_sees_a_catalog_that_is_locked_anew(
-    project: Path, team: Path, call: Call
+    cache: str,
+    project: Path,
+    team: Path,
+    tmp_path: Path,
+    call: Call,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("RECIPE_CACHE", cache.format(tmp=tmp_path))
+
     def selected(*words: str) -> list[str]:
         words = ("--collect-only", "--json", "--select", "state:modified", *words)
         found: list[str] = json.loads(call("test", *words)[1])["selected"]

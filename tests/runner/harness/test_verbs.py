@@ -193,6 +193,19 @@ def test_weights_beside_a_model_count(call: Call, project: Path) -> None:
     assert selected(call) == ["recipes/c.yaml::cpu::drop"]
 
 
+def test_accepted_results_count(call: Call, project: Path) -> None:
+    write_recipe(project / "recipes", "net[1].yaml", out="build/c")
+    accepted = project / "recipes" / "baselines" / "net[1].cpu.cpu-vnni-2026.4.json"
+    accepted.parent.mkdir()
+    accepted.write_text("{}")
+    git(project, "init", "-q")
+    git(project, "add", "recipes")
+    git(project, "commit", "-q", "-m", "all")
+    assert selected(call) == []
+    accepted.write_text("{ }")
+    assert selected(call) == ["recipes/net[1].yaml::cpu::drop"]
+
+
 def test_no_such_revision(call: Call, project: Path) -> None:
     git(project, "init", "-q")
     assert call("test", "--select", "state:modified", "--since", "nope")[0] == 2
