@@ -17,13 +17,15 @@ SUFFIX = ".json"
 CLASS = r"[a-z0-9_]+(-[a-z0-9]+)?-[0-9]+\.[0-9]+"
 """What `environment_class` makes, so that a name with more dots is that of another recipe."""
 ANEW = "remove the file, and accept results anew: recipe baseline accept"
+TWINS = f"rename one of the recipes where both are there, else {ANEW}"
 
 
 def baseline_path(recipe: Recipe, environment: str) -> Path:
     """Where the accepted result of a recipe in a class of environments is kept.
 
     It is `baselines/RECIPE.TARGET.CLASS.json` beside the recipe, where RECIPE is its file without
-    the suffix: unlike its `name`, no other recipe there has it. A profile stands behind it.
+    the suffix. A profile stands behind it. Where that is the path of another recipe's, too, the
+    file is that of the one that it names.
     """
     return recipe.path.parent / FOLDER / f"{_prefix(recipe)}{environment}{SUFFIX}"
 
@@ -47,12 +49,11 @@ def read_baseline(recipe: Recipe, environment: str) -> Record | None:
     if fault := escape(path, recipe.path):
         raise RecipeError([Problem(Location(path, 1, 1), fault)])
     record = read_record(path)
-    if (record.recipe, record.target) != (recipe.name, recipe.target.name):
-        message = (
-            f"it is the baseline of {record.recipe!r} on {record.target!r}; expected that of "
-            f"{recipe.name!r} on {recipe.target.name!r}"
-        )
-        raise RecipeError([Problem(Location(path, 1, 1), message, ANEW)])
+    found = _words(record.file, record.profile, record.target)
+    expected = _words(recipe.path.name, recipe.profile, recipe.target.name)
+    if found != expected:
+        message = f"it is the baseline of {found}; expected that of {expected}"
+        raise RecipeError([Problem(Location(path, 1, 1), message, TWINS)])
     return record
 
 
@@ -88,6 +89,12 @@ def write_baseline(record: Record, path: Path) -> None:
     except OSError as error:
         message = f"{path}: the baseline can't be written: {error.strerror or error}"
         raise RunError(message) from error
+
+
+def _words(file: str, profile: str | None, target: str) -> str:
+    """What a baseline is of."""
+    within = f" with the profile {profile!r}" if profile else ""
+    return f"{file!r}{within} on {target!r}"
 
 
 def _prefix(recipe: Recipe) -> str:

@@ -21,6 +21,7 @@ def make_record(
     plain = [name for name in MEASURED if name in measured and name not in SPEED]
     return Record(
         recipe=recipe.name,
+        file=recipe.path.name,
         profile=recipe.profile,
         target=recipe.target.name,
         emulated=plan.emulated,

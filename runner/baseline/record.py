@@ -86,6 +86,7 @@ class Record:
     """What the quantized model of one run came to.
 
     Attributes:
+        recipe, file: its name, and the name of its file.
         recipe_digest, plan_digest, model_sha256: what was run.
         emulated: whether another device stood in for the target's.
         speeds: by subject; none where they were not measured.
@@ -93,6 +94,7 @@ class Record:
     """
 
     recipe: str
+    file: str
     profile: str | None
     target: str
     emulated: bool

@@ -16,6 +16,7 @@ def record(answers: tuple[float, ...] = (1.0, 0.0), **others: Any) -> Record:
     found = Quantity(value=mean, higher_is_better=True, parts=answers, n=len(answers))
     values: dict[str, Any] = {
         "recipe": "r",
+        "file": "r.yaml",
         "profile": None,
         "target": "cpu",
         "emulated": False,

@@ -130,6 +130,34 @@ def test_recipes_of_one_name_have_baselines_of_their_own(tiny: Path, call: Any) 
     assert call("baseline", "compare", first, second)[0] == 0
 
 
+def test_a_baseline_is_of_one_file(tiny: Path, call: Any) -> None:
+    """Of another one whose baseline has the same path nothing is taken, and nothing replaced."""
+    _, file = accepted(tiny, call)
+    before = file.read_text()
+    twin = write_recipe(tiny, "tiny.yml", checks=DROP, out=str(tiny / "twin"))
+    for verb in ("baseline show", "plan", "baseline accept --run"):
+        code, _, err = call(*verb.split(), twin)
+        assert (code, f"{file}:1:1: it is the baseline of 'tiny.yaml' on 'cpu'" in err) == (2, True)
+        assert "expected that of 'tiny.yml' on 'cpu'" in err
+        assert "rename one of the recipes" in " ".join(err.split())
+    assert file.read_text() == before
+
+
+def test_a_baseline_is_of_one_profile(tiny: Path, call: Any) -> None:
+    recipe = write_recipe(tiny)
+    recipe.write_text(recipe.read_text() + "profiles: {few: {+datasets.validation.samples: 8}}\n")
+    assert call("baseline", "accept", "--run", recipe, "--profile", "few")[0] == 0
+    code, _, err = call("plan", write_recipe(tiny, "tiny.few.yaml", out=str(tiny / "few")))
+    words = "the baseline of 'tiny.yaml' with the profile 'few' on 'cpu'"
+    assert (code, words in err) == (2, True)
+
+
+def test_a_recipe_may_be_given_another_name(tiny: Path, call: Any) -> None:
+    recipe, _ = accepted(tiny, call)
+    recipe.write_text(recipe.read_text().replace("name: tiny", "name: other"))
+    assert call("baseline", "show", recipe)[0] == 0
+
+
 def test_results_of_another_model_are_not_accepted(tiny: Path, call: Any) -> None:
     recipe, _ = accepted(tiny, call)
     model = tiny / "tiny.xml"
