@@ -246,6 +246,4 @@ def _located(recipe: Recipe, position: int) -> Iterator[None]:
     except EvaluationError as error:
         raise RecipeError([Problem(recipe.locate(*at, "drop_type"), str(error))]) from error
     except DropMissed as error:
-        place = recipe.locate(*at, "maximal_drop")
-        message = f"{place}: {error}"
-        raise LimitMissed(message) from error
+        raise LimitMissed(str(error), recipe.locate(*at, "maximal_drop")) from error

@@ -85,6 +85,17 @@ class RunnerError(Exception):
     exit_code = 3
 
 
+class _There(RunnerError):
+    """What names its place in a recipe."""
+
+    def __init__(self, message: str, location: Location) -> None:
+        self.message, self.location = message, location
+        super().__init__(message, location)
+
+    def __str__(self) -> str:
+        return f"{self.location}: {self.message}"
+
+
 class UsageError(RunnerError):
     """The command line can't be carried out as written."""
 
@@ -133,15 +144,8 @@ class MissingExtra(MissingError):
         )
 
 
-class _MissingThere(MissingError):
+class _MissingThere(_There, MissingError):
     """Something that a place of a recipe asks for."""
-
-    def __init__(self, message: str, location: Location) -> None:
-        self.message, self.location = message, location
-        super().__init__(message, location)
-
-    def __str__(self) -> str:
-        return f"{self.location}: {self.message}"
 
 
 class MissingDevice(_MissingThere):
@@ -172,7 +176,7 @@ class PluginError(MissingError):
     """A package that adds loaders, metrics or steps can't be used."""
 
 
-class LimitMissed(RunnerError):
+class LimitMissed(_There):
     """Accuracy control did not reach its limit, and the recipe wants that to be an error."""
 
     exit_code = 1

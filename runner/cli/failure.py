@@ -10,6 +10,7 @@ from typing import Any
 from runner.errors import (
     DataError,
     DocumentError,
+    LimitMissed,
     MissingCatalog,
     MissingDevice,
     MissingRoot,
@@ -18,7 +19,9 @@ from runner.errors import (
     RunnerError,
 )
 
-_PLACED = (MissingCatalog, MissingDevice, MissingRoot, MissingVariable)
+_MISSING = (MissingCatalog, MissingDevice, MissingRoot, MissingVariable)
+"""What is missing is so at a place in the recipe, whatever the target."""
+_PLACED = (*_MISSING, LimitMissed)
 """Errors, other than those of documents, that name their place in the recipe themselves."""
 
 
@@ -47,7 +50,7 @@ def failure_text(failed: Failure) -> str:
     text = str(failed.error)
     if not isinstance(failed.error, DocumentError):
         target = "" if failed.target is None else f" [{failed.target}]"
-        is_placed = failed.recipe is None or isinstance(failed.error, _PLACED)
+        is_placed = failed.recipe is None or isinstance(failed.error, _MISSING)
         where = "" if is_placed else f"{failed.recipe}{target}: "
         text = f"error: {where}{_words(failed.error)}"
     return "\n".join([text, *getattr(failed.error, "__notes__", ())])

@@ -137,6 +137,15 @@ def test_a_missed_limit_can_be_an_error(tmp_path: Path, call: Any) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_a_missed_limit_has_its_place(tmp_path: Path, call: Any) -> None:
+    recipe = write(tmp_path, 1, 3, parameters="maximal_drop: 0, max_iter_num: 1, on_miss: fail")
+    column = recipe.read_text().splitlines()[9].index("0, max_iter_num") + 1
+    (error,) = json.loads(call("apply", recipe, "--json")[1])["errors"]
+    assert (error["path"], error["line"], error["column"]) == (str(recipe), 10, column)
+    assert error["message"].startswith("the limit of the drop was missed: the budget is spent")
+    assert f"error: {recipe} [cpu]: {recipe}:10:{column}: the limit" in call("apply", recipe)[2]
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
