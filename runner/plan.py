@@ -192,11 +192,17 @@ def _digest_and_resolve(recipe: Recipe, target: Target) -> tuple[str, QuantPlan]
         digest = pool.submit(model_digest, recipe.model.path)
         if recipe.model.sha256 is not None:
             expect_digest(recipe, digest.result())
-        quantization = _resolve(recipe, _load(recipe), target)
+        quantization = _resolve(recipe, load(recipe), target)
         return digest.result(), quantization
 
 
-def _load(recipe: Recipe) -> ov.Model:
+def load(recipe: Recipe) -> ov.Model:
+    """The recipe's model, with the shapes that it gives to inputs.
+
+    Raises:
+        RecipeError: the shapes don't suit the model.
+        ModelError: it can't be read.
+    """
     path, shapes = recipe.model.path, recipe.model.inputs
     with mapped_errors(f"read the model {path}"):
         try:

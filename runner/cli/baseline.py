@@ -65,7 +65,7 @@ def accept(*, is_run: bool, **options: Any) -> int:
     """Accept the results of the last run.
 
     They become the baseline of the environment that they were measured in. The run has to be one
-    of the recipe and the model as they are now.
+    of the recipe, the model and the validation data as they are now.
     """
     output = read_output(options)
     return _each(options, lambda recipe: _accept(recipe, output, is_run=is_run), writes=True)
@@ -224,7 +224,21 @@ def _change(recipe: Recipe, record: Record) -> str:
         return "the recipe has changed since"
     if record.model_sha256 != model_digest(recipe.model.path):
         return "the model has changed since"
+    samples = {each.samples for each in record.metrics.values()}
+    if samples and samples != {_validation_digest(recipe)}:
+        return "the validation data have changed since"
     return ""
+
+
+def _validation_digest(recipe: Recipe) -> str:
+    """The digest of the samples that metrics would be computed on now."""
+    from runner.data.digest import data_digest
+    from runner.data.open import open_dataset
+    from runner.model_interface import model_inputs
+    from runner.plan import load
+
+    source = recipe.datasets["validation"]
+    return data_digest(source, open_dataset(source, model_inputs(load(recipe))))
 
 
 def _fault(recipe: Recipe, record: Record) -> str:

@@ -166,6 +166,21 @@ def test_results_of_another_model_are_not_accepted(tiny: Path, call: Any) -> Non
     assert "the model has changed since" in err
 
 
+@pytest.mark.parametrize("verb", ["accept", "compare"])
+def test_results_on_other_samples_are_not_those_of_the_recipe(
+    tiny: Path, call: Any, verb: str
+) -> None:
+    recipe, file = accepted(tiny, call)
+    before = file.read_text()
+    with np.load(tiny / "data.npz") as data:
+        x, y = data["x"], data["y"]
+    np.savez(tiny / "data.npz", x=x + 1e-3, y=y)
+    code, _, err = call("baseline", verb, recipe)
+    assert (code, "the validation data have changed since" in err) == (2, True)
+    assert file.read_text() == before
+    assert call("baseline", "accept", "--run", recipe)[0] == 0
+
+
 @pytest.mark.parametrize(
     ("option", "words"),
     [("--no-evaluate", "nothing was evaluated"), ("--no-benchmark", "speed was not measured")],
