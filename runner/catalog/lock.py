@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from runner.errors import Location, Problem, RecipeError
 from runner.project import COMMIT, Source
@@ -25,6 +26,8 @@ class Locked:
         content: the SHA-256 of all files of the catalog.
         inputs: the SHA-256 of the models and datasets outside of the catalog that its recipes
             read, by their paths below named roots.
+        unread: the recipes, by their paths in the catalog, that could not be read then, so that
+            nothing is locked of what they read.
     """
 
     git: str = ""
@@ -33,6 +36,7 @@ class Locked:
     commit: str = ""
     content: str
     inputs: Mapping[str, str] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
     def is_of(self, source: Source) -> bool:
         """Whether it was locked for what the project file says now."""
@@ -67,7 +71,7 @@ def parse_lock(text: str, path: Path) -> Lock:
     try:
         content = json.loads(text)
         if content["lock"] == VERSION:
-            lock = {name: Locked(**words) for name, words in content["catalogs"].items()}
+            lock = {name: _locked(words) for name, words in content["catalogs"].items()}
             if all(map(_is_right, lock.values())):
                 return lock
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -81,9 +85,14 @@ def write_lock(path: Path, lock: Lock) -> None:
     write_text(path, json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
+def _locked(words: dict[str, Any]) -> Locked:
+    return Locked(**{**words, "unread": tuple(words.get("unread", ()))})
+
+
 def _is_right(locked: Locked) -> bool:
     """Whether a file that anybody may have edited holds what we would write."""
-    texts = (locked.git, locked.rev, locked.folder, locked.content, *locked.inputs.values())
+    words = (locked.git, locked.rev, locked.folder, locked.content)
+    texts = (*words, *locked.inputs.values(), *locked.unread)
     is_commit = COMMIT.fullmatch(locked.commit) or not (locked.git or locked.commit)
     return bool(is_commit) and all(isinstance(each, str) for each in texts)
 

@@ -54,7 +54,7 @@ def lock_catalog(
 ) -> Locked:
     """The catalog fetched and locked as it is now; `before`: as it was locked until now.
 
-    `is_partial`: recipes that can't be read here are left out, so what they read is not locked.
+    `is_partial`: recipes that can't be read here are noted as `unread`.
 
     Raises:
         CatalogError, UsageError: it can't be had.
@@ -70,7 +70,8 @@ def lock_catalog(
     if not is_partial:
         _expect_readable(contents)
     inputs = dict(_inputs(contents, folder, project))
-    return replace(now, content=tree_digest(folder), inputs=inputs)
+    unread = tuple(sorted(path.relative_to(folder).as_posix() for path in contents.errors))
+    return replace(now, content=tree_digest(folder), inputs=inputs, unread=unread)
 
 
 def fetch_locked(source: Source, locked: Locked) -> None:
@@ -152,8 +153,9 @@ def verify_catalog(catalog: Catalog, project: Project) -> Verified:
         changed.append(f"the files in {str(folder)!r} are not those that were locked")
     contents = contents_of(folder)
     for path, error in contents.errors.items():
-        kind = absent if isinstance(error, MissingError) else changed
-        kind.append(f"{path.relative_to(folder)} can't be read: {error}")
+        if path.relative_to(folder).as_posix() not in locked.unread:
+            kind = absent if isinstance(error, MissingError) else changed
+            kind.append(f"{path.relative_to(folder)} can't be read: {error}")
     now = dict(_inputs(contents, folder, project))
     for name, digest in locked.inputs.items():
         if name not in now:
@@ -164,8 +166,18 @@ def verify_catalog(catalog: Catalog, project: Project) -> Verified:
         name=catalog.name,
         changed=tuple(changed),
         absent=tuple(absent),
-        warnings=tuple(moving(source, locked.commit)),
+        warnings=tuple(cautions(source, locked)),
     )
+
+
+def cautions(source: Source, locked: Locked) -> Iterator[str]:
+    """Warnings of what a lock does not hold fast."""
+    yield from moving(source, locked.commit)
+    for recipe in locked.unread:
+        yield (
+            f"{recipe!r} could not be read when the catalog {source.name!r} was locked, so nothing "
+            f"that it reads is; once it can be read, run: recipe catalog update {source.name}"
+        )
 
 
 def moving(source: Source, commit: str) -> Iterator[str]:

@@ -18,11 +18,11 @@ from runner.catalog.lock import Locked, lock_path, read_lock, write_lock
 from runner.catalog.pin import (
     SHOWN_DIGITS,
     Contents,
+    cautions,
     contents_of,
     expect_fixed,
     fetch_locked,
     lock_catalog,
-    moving,
     verify_catalog,
 )
 from runner.cli.emit import emit_json
@@ -45,7 +45,8 @@ partial_option = click.option(
     "--partial",
     "is_partial",
     is_flag=True,
-    help="Lock nothing of what recipes read that can't be read here, instead of refusing.",
+    help="Lock nothing of what recipes read that can't be read here, instead of refusing; verify "
+    "warns of them.",
 )
 
 
@@ -282,9 +283,9 @@ def _warn_unreadable(name: str, found: Contents) -> None:
 
 
 def _tell(found: dict[str, Locked], sources: Iterable[Source], output: Output) -> int:
-    """What was locked, and a warning for each rev that can move."""
+    """What was locked, and warnings of what that does not hold fast."""
     for source in sources:
-        for text in moving(source, found[source.name].commit) if source.name in found else ():
+        for text in cautions(source, found[source.name]) if source.name in found else ():
             click.echo(f"warning: {text}", err=True)
     if output.json:
         rows = {n: {"commit": e.commit, "content": e.content} for n, e in found.items()}

@@ -205,6 +205,44 @@ def test_what_can_not_be_read_is_not_locked_away(
     assert lock(project) == before
 
 
+def test_what_was_left_out_of_the_lock_is_no_change(
+    project: Path, tiny: Path, team: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (team / "tiny.yaml").read_text().replace("tiny.xml", "'zoo://tiny.xml'")
+    (team / "rooted.yaml").write_text(text)
+    (team / "wrong.yaml").write_text("recipe: 1\nname: wrong\nstepz: []\n")
+    commit(team)
+    _, _, err = call(
+        "catalog", "add", "team", team, "--rev", git(team, "rev-parse", "HEAD").strip(), "--partial"
+    )
+    words = "warning: 'rooted.yaml' could not be read when the catalog 'team' was locked"
+    assert words in err
+    assert lock(project)["team"]["unread"] == ["rooted.yaml", "wrong.yaml"]
+    code, out, err = call("catalog", "verify")
+    assert (code, out, err.count("could not be read when")) == (0, "team: ok\n", 2)
+    assert words in err
+    monkeypatch.setenv("RECIPE_ROOT_ZOO", str(tiny))
+    assert call("catalog", "update", "--partial")[0] == 0
+    assert lock(project)["team"]["unread"] == ["wrong.yaml"]
+    assert list(lock(project)["team"]["inputs"]) == ["zoo://tiny.bin", "zoo://tiny.xml"]
+    monkeypatch.delenv("RECIPE_ROOT_ZOO")
+    code, out, _ = call("catalog", "verify")
+    assert (code, "absent: rooted.yaml can't be read: " in out) == (4, True)
+
+
+@pytest.mark.parametrize("unread", [[1], None])
+def test_a_lock_with_other_recipes_left_out_is_damaged(
+    project: Path, team: Path, call: Call, unread: object
+) -> None:
+    call("catalog", "add", "team", team)
+    path = project / "recipe.lock"
+    content = json.loads(path.read_text())
+    content["catalogs"]["team"]["unread"] = unread
+    path.write_text(json.dumps(content))
+    code, _, err = call("catalog", "verify")
+    assert (code, "not a lock of version 1" in err) == (2, True)
+
+
 def test_list_and_search(project: Path, team: Path, call: Call) -> None:
     call("catalog", "add", "team", team)
     rows = json.loads(call("catalog", "list", "--json")[1])["catalogs"]
