@@ -33,8 +33,16 @@ def _external_data(path: Path) -> list[Path]:
         return []
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         names = external_locations(data)
-    files = {path.parent / os.fsdecode(name) for name in names}
-    return sorted(each for each in files if _is_file(each))
+    files = {path.parent / os.fsdecode(name.partition(b"\0")[0]) for name in names}
+    return sorted({found for each in files if (found := _as_opened(each)) is not None})
+
+
+def _as_opened(path: Path) -> Path | None:
+    """The file that OpenVINO opens for the path, which may go up again from what is not there.
+
+    Seen with OpenVINO 2026.4.
+    """
+    return next(filter(_is_file, (path, Path(os.path.normpath(path)))), None)
 
 
 def _is_file(path: Path) -> bool:

@@ -62,6 +62,13 @@ def test_all_files_one_after_the_other(files: dict[str, bytes], tmp_path: Path) 
     assert model_digest(path) == hashlib.sha256(b"".join(files.values())).hexdigest()
 
 
+@pytest.mark.parametrize("name", ["./a.data", "none/../a.data", "x:/../a.data", "a.data\0x"])
+def test_files_are_found_as_openvino_finds_them(name: str, tmp_path: Path) -> None:
+    path = written(tmp_path, {"a.onnx": external(name), "a.data": b"weights"})
+    expected = hashlib.sha256(external(name) + b"weights").hexdigest()
+    assert model_digest(path) == expected
+
+
 def test_a_folder_in_the_order_of_names(tmp_path: Path) -> None:
     written(tmp_path, {"b/x": b"2", "a": b"1", "c": b"3"})
     assert model_digest(tmp_path) == hashlib.sha256(b"123").hexdigest()
