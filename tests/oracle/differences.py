@@ -124,28 +124,6 @@ RANGES = (
 )
 """Inputs whose ranges differ."""
 
-EXTREMES = (
-    "a scale per channel goes with ranges that hold every sample, one for the tensor with the mean "
-    "of the samples' extremes, which even numbers leave narrower: with one scale ours is 0.7 and "
-    "0.5 dB above NNCF's"
-)
-SMOOTHED = (
-    "SmoothQuant has nothing to even out in a tensor of even channels, and its range holds every "
-    "sample: without it ours is 0.8 dB above NNCF's"
-)
-ALIGNED_EXTREMES = (
-    "an aligned tensor's range holds every sample, NNCF's is the mean of their extremes: without "
-    "alignment ours is at NNCF's 28.2 dB"
-)
-
-NOISIER = (
-    Difference(model="depthwise_behind_pool", reason=TRANSPOSED),
-    Difference(model="scalar_gate", reason=EXTREMES),
-    Difference(model="matmul_of_two", reason=SMOOTHED, preset="mixed", model_type="transformer"),
-    Difference(model="concat_then_convs", reason=ALIGNED_EXTREMES, preset="performance"),
-)
-"""Models whose outputs are further from FP32 than NNCF's."""
-
 
 def explained(
     rows: tuple[Difference, ...], model: str, preset: str, model_type: str | None

@@ -15,7 +15,6 @@ from quant.runtime import ov
 from tests.models import BUILDERS
 from tests.oracle.compositions import composition
 from tests.oracle.differences import (
-    NOISIER,
     OURS_ONLY,
     RANGES,
     THEIRS_ONLY,
@@ -133,9 +132,7 @@ def agree(ours: Range, theirs: Range) -> bool:
 def test_outputs_are_as_close_to_fp32(case: Case) -> None:
     draws = [[side.sqnr_db for side in sides(case, seed)] for seed in range(DRAWS)]
     ours, theirs = np.mean(draws, axis=0)
-    rows = explained(NOISIER, case.model, case.preset, case.model_type)
-    is_worse = bool((ours < theirs - SLACK_DB).any())
-    assert is_worse == bool(rows), f"ours {ours}, NNCF {theirs}: {[row.reason for row in rows]}"
+    assert (ours >= theirs - SLACK_DB).all(), f"ours {ours}, NNCF {theirs}"
 
 
 @pytest.mark.parametrize("name", ["conv_relu_conv", "two_inputs", "depthwise", "conv_1d", "split"])
