@@ -38,7 +38,7 @@ from quant.work import Work
 
 Array = NDArray[Any]
 
-_COARSE = 8
+COARSE = 8
 """Bits up to which the rounding of activations is looked at."""
 
 _SAMPLES = 32
@@ -81,7 +81,7 @@ def rounded_by(activations: Iterable[ActivationQuantizer]) -> Mapping[str, str]:
     return {
         name: each.name
         for name, each in found.items()
-        if name not in mixed and each.scheme.bits <= _COARSE
+        if name not in mixed and each.scheme.bits <= COARSE
     }
 
 

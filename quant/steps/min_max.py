@@ -158,7 +158,7 @@ def _levels(plan: MinMaxPlan, ranges: Ranges) -> dict[str, Levels]:
 def _ranges(plan: MinMaxPlan, work: Work, statistics: Statistics) -> Ranges:
     """Low and high per group, or per quantizer that has none: the widest of the members'."""
     found: Ranges = {}
-    drawn_out = 0
+    drawn_out, places = 0, {each.quantizer: each for each in plan.watched}
     for quantizer in plan.activations:
         sides, reader = quantizer.estimators, quantizer.operations[0]
         low = statistics.of(_need(plan, quantizer, sides.min, is_low=True), reader)
@@ -168,7 +168,8 @@ def _ranges(plan: MinMaxPlan, work: Work, statistics: Statistics) -> Ranges:
         if sides.is_joint:
             counts = statistics.of(_histogram(plan, quantizer), reader)
             low, high = activation_range(quantizer.scheme, sides.max.type, counts, low, high)
-        wide = outside.drawn_out(plan, quantizer, statistics, low, high)
+        place = places.get(quantizer.name)
+        wide = outside.drawn_out(plan, quantizer, place, statistics, (low, high))
         drawn_out += not np.array_equal(wide, (low, high))
         low, high = wide
         low, high = _clipped(low, high, sides)

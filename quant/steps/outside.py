@@ -4,8 +4,8 @@ The mean of the samples' extremes clips what samples differ by: the whites of br
 half of all samples' largest values. On 100,000 values a sample that is a share of 1e-5 or so, on a
 pooled vector of 64 it is one value in a hundred, on a single number one in two. So where more of
 the values lie outside than may, the range is drawn out to the value that leaves out just that
-share. Of tensors with few values every sample's extremes tell; of others that linear operations
-read, single points. A wild sample doubles a range at most.
+share. Single points tell, and of tensors with few values every sample's extremes as well. A wild
+sample doubles a range at most.
 """
 
 from __future__ import annotations
@@ -17,30 +17,57 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.graph import Graph
+from quant.graph import Graph, Tensor
 from quant.placement.tables import LINEAR
 from quant.plan import ActivationQuantizer, BiasSite, MinMaxPlan
 from quant.scheme import Mode
 from quant.statistics.need import POINTS, Need, Reduction, Statistics
-from quant.steps.fast_bias import points_need, rounded_by, site
+from quant.steps.fast_bias import COARSE, points_need, rounded_by, site
 
 Array = NDArray[Any]
 
+PICTURE = 4
+"""Channels that a picture has at most; one is brighter than another."""
+
 
 def sites(graph: Graph, activations: tuple[ActivationQuantizer, ...]) -> tuple[BiasSite, ...]:
-    """What linear operations read through quantizers of tensors that have not few values, moved or
-    joined on the way as it may be; FastBiasCorrection takes the points of the same."""
-    quantizers = {each.name: each for each in activations}
+    """Where the points of tensors are taken: at the linear operations that read them, moved or
+    joined on the way as it may be, since FastBiasCorrection takes those as well; else at the
+    tensors themselves, where they have few values or are pictures: of others that would cost more
+    than it brings. Per channel or not, so that one pass serves plans with either."""
     found: dict[str, BiasSite] = {}
     for name, quantizer in rounded_by(activations).items():
         op = graph.by_name[name]
-        if quantizers[quantizer].few is not None or quantizer in found:
-            continue
         if op.type in LINEAR and graph.is_constant(op.inputs[1]):
             place = site(graph, op)
             if place is not None:
-                found[quantizer] = dataclasses.replace(place, quantizer=quantizer)
+                found.setdefault(quantizer, dataclasses.replace(place, quantizer=quantizer))
+    for each in activations:
+        if each.name not in found and each.scheme.bits <= COARSE:
+            place = _itself(graph, each)
+            if place is not None:
+                found[each.name] = place
     return tuple(found.values())
+
+
+def _itself(graph: Graph, quantizer: ActivationQuantizer) -> BiasSite | None:
+    """A quantizer's own tensor, if its channels are known: on axis 1 of pictures and matrices, on
+    the last one of sequences."""
+    op = graph.by_name[quantizer.tensor.op]
+    shape = graph.shape(Tensor(op.index, quantizer.tensor.port))
+    if shape is None or len(shape) < 2:
+        return None
+    axis = 2 if len(shape) == 3 else 1
+    channels = shape[axis]
+    if channels is None or (quantizer.few is None and channels > PICTURE):
+        return None
+    return BiasSite(
+        operation=quantizer.operations[0],
+        tensor=quantizer.tensor,
+        channel_axis=axis,
+        channels=channels,
+        quantizer=quantizer.name,
+    )
 
 
 def needs(plan: MinMaxPlan) -> Iterable[Need]:
@@ -62,40 +89,54 @@ def _extremes(plan: MinMaxPlan, quantizer: ActivationQuantizer) -> tuple[Need, N
 def drawn_out(
     plan: MinMaxPlan,
     quantizer: ActivationQuantizer,
+    place: BiasSite | None,
     statistics: Statistics,
-    low: Array,
-    high: Array,
+    ends: tuple[Array, Array],
 ) -> tuple[Array, Array]:
     """The range `[1]`, drawn out where it leaves too much outside on a side.
 
-    A symmetric range is set by the magnitudes, and `low` tells but its sign.
+    A symmetric range is set by the magnitudes, and its low end tells but its sign.
+
+    Args:
+        place: where the tensor's points are taken.
+        ends: the range's.
     """
+    low, high = ends
     if quantizer.outside is None:
         return low, high
-    least, most = _ends(plan, quantizer, statistics)
-    if quantizer.scheme.mode is Mode.SYMMETRIC:
-        return low, np.maximum(high, np.maximum(-least, most))
-    return np.minimum(low, least), np.maximum(high, most)
+    is_symmetric = quantizer.scheme.mode is Mode.SYMMETRIC
+    for least, most, count in _seen(plan, quantizer, place, statistics):
+        high = np.maximum(high, _beyond(most, count, high))
+        if is_symmetric:
+            high = np.maximum(high, _beyond(-least, count, high))
+        else:
+            low = -np.maximum(-low, _beyond(-least, count, -low))
+    return low, high
 
 
-def _ends(
-    plan: MinMaxPlan, quantizer: ActivationQuantizer, statistics: Statistics
-) -> tuple[float, float]:
-    """What at least the range has to hold; (inf, -inf) where nothing is known."""
+def _seen(
+    plan: MinMaxPlan,
+    quantizer: ActivationQuantizer,
+    place: BiasSite | None,
+    statistics: Statistics,
+) -> Iterable[tuple[Array, Array, int]]:
+    """What tells the low and the high end, a row for each sample, and how many values may lie
+    outside."""
     share = quantizer.outside or 0
+    if place is not None:
+        points = statistics.of(points_need(plan.subset, place), place.operation)
+        rows = points.reshape(-1, POINTS * place.channels)
+        yield rows, rows, int(share * rows.size)
     if quantizer.few is not None:
         reader = quantizer.operations[0]
-        rows = (statistics.of(each, reader) for each in _extremes(plan, quantizer))
-        low, high = (each.reshape(-1, 1) for each in rows)
-        count = int(share * quantizer.few * len(high))
-        return -reached(-low, count), reached(high, count)
-    for place in plan.watched:
-        if place.quantizer == quantizer.name:
-            points = statistics.of(points_need(plan.subset, place), place.operation)
-            seen = points.reshape(-1, POINTS * place.channels)
-            count = int(share * seen.size)
-            return -reached(-seen, count), reached(seen, count)
-    return np.inf, -np.inf
+        rows_of = (statistics.of(each, reader) for each in _extremes(plan, quantizer))
+        low, high = (each.reshape(-1, 1) for each in rows_of)
+        yield low, high, int(share * quantizer.few * len(high))
+
+
+def _beyond(seen: Array, count: int, end: Array) -> float:
+    """What is reached, where any value lies beyond the end."""
+    return reached(seen, count) if seen.max() > end.max() else -np.inf
 
 
 def reached(seen: Array, count: int) -> float:
