@@ -122,11 +122,7 @@ def run(
     measured |= {**result_quantities(result, made.control, diagnosis), **memory_quantities(peak)}
     record = make_record(plan, recipe, fp32=fp32, measured=measured, samples=kept.samples)
     making = Making(plan=plan, recipe=recipe, datasets=datasets, kept=kept, progress=progress)
-    evidence = Evidence(
-        found=measured,
-        references=_references(making, accepted, record, fp32, timings),
-        unmet={each.id: each.unmet for each in plan.checks if each.unmet},
-    )
+    references = _references(making, accepted, record, fp32, timings)
     return Run(
         plan=plan,
         result=result,
@@ -140,10 +136,7 @@ def run(
         record=record,
         baseline=compared(accepted, record),
         peak_memory_bytes=peak,
-        checks=(
-            *control_checks(plan, recipe, made.control, fp32, measured),
-            *check_all(recipe.expect, evidence),
-        ),
+        checks=_checks(plan, recipe, made.control, references, measured),
         timings=timings,
         cache=kept.use,
     )
@@ -279,6 +272,24 @@ def _references(
         return found
     with _timed(timings, "references_s"):
         return {**found, **step_references(making)}
+
+
+def _checks(
+    plan: Plan,
+    recipe: Recipe,
+    control: ControlResult | None,
+    references: dict[str, Reference],
+    measured: Quantities,
+) -> tuple[Check, ...]:
+    """What accuracy control's limit and the recipe's expectations come to."""
+    evidence = Evidence(
+        found=measured,
+        references=references,
+        unmet={each.id: each.unmet for each in plan.checks if each.unmet},
+    )
+    fp32 = references[FP32].quantities
+    limits = control_checks(plan, recipe, control, fp32, measured)
+    return (*limits, *check_all(recipe.expect, evidence))
 
 
 def _benchmark(
