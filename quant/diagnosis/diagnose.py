@@ -182,7 +182,7 @@ def _means(
     row, total = np.empty((1, layout.width), dtype=np.float32), np.zeros(layout.width)
 
     def add(_: int, __: tuple[bool, ...], outputs: list[Array]) -> None:
-        row[0, : layout.length] = outputs[0]
+        layout.fill(row[0], outputs[0])
         layout.complete(row)
         np.add(total, row[0], out=total)
 

@@ -32,7 +32,10 @@ class Accumulator:
     """
 
     def __init__(self, needs: Iterable[Need], layout: Layout) -> None:
-        self._columns = {need: layout.columns[tap(need)] for need in needs}
+        asked = tuple(needs)
+        self._points = {n: layout.points[tap(n)] for n in asked if n.reduction is Reduction.POINTS}
+        self._seen: dict[Need, list[Rows]] = {need: [] for need in self._points}
+        self._columns = {n: layout.columns[tap(n)] for n in asked if n not in self._points}
         seen = [each for need, each in self._columns.items() if not _is_online(need)]
         self._kept = np.unique(np.concatenate(seen)) if seen else np.zeros(0, dtype=np.intp)
         self._rows = KeptRows(len(self._kept))
@@ -51,15 +54,25 @@ class Accumulator:
         if len(self._kept):
             self._rows.add(rows[:, self._kept])
 
+    def add_points(self, vector: Rows) -> None:
+        """Takes the points of one sample from what the graph computed of it."""
+        for need, places in self._points.items():
+            self._seen[need].append(vector[places].reshape(-1, need.channels))
+
     def __enter__(self) -> Accumulator:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._rows.close()
 
-    def answers(self) -> dict[Need, NDArray[np.float64]]:
+    def answers(self) -> dict[Need, NDArray[Any]]:
         """The answers over all samples that were added, at least one."""
-        return {need: self._answer(need, columns) for need, columns in self._columns.items()}
+        found: dict[Need, NDArray[Any]] = {
+            need: self._answer(need, columns) for need, columns in self._columns.items()
+        }
+        for need in self._points:
+            found[need] = np.concatenate(self._seen.pop(need))
+        return found
 
     def _answer(self, need: Need, columns: NDArray[np.intp]) -> NDArray[np.float64]:
         if need.reduction is Reduction.HISTOGRAM:

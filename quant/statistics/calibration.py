@@ -6,17 +6,20 @@ per statistic and sample.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, groupby
 
 import numpy as np
 
 from quant.placement.tables import SIGN_KEEPING, is_nonnegative
 from quant.runtime import opset, ov
+from quant.statistics.constants import Constants
 from quant.statistics.distribution import histogram_node
 from quant.statistics.layout import Layout, layout
-from quant.statistics.need import POINTS, Need, Reduction
+from quant.statistics.need import Need, Reduction
+from quant.statistics.points import Grid, grid, picked
 from quant.statistics.tap import Part, Tap, tap
 
 
@@ -43,12 +46,56 @@ def measured(
 ) -> tuple[ov.Node | None, Layout]:
     """The vector that a graph computes of taps, in their order, and the layout of all their values;
     no vector where all are known."""
-    sources = (source for each in taps for source in each.sources)
+    sources = dict.fromkeys(source for each in taps for source in each.sources)
     known = {
         each: value for each in sources if (value := _known(tensor_of(each), each)) is not None
     }
-    computed, columns = layout(taps, known)
-    return _joined([(tensor_of(each), each) for each in computed]) if computed else None, columns
+    grids = {
+        each: found
+        for each in sources
+        if each.reduction is Reduction.POINTS
+        and (found := grid(tensor_of(each), _axis(each, _rank(tensor_of(each))) or 0)) is not None
+    }
+    places = {each: found.columns(each.channels) for each, found in grids.items()}
+    computed, columns = layout(_gathered(taps, grids), known, places)
+    tapped = [Tapped(tensor=tensor_of(each), tap=each, grid=grids.get(each)) for each in computed]
+    return _joined(tapped) if tapped else None, columns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tapped:
+    """A tap and its tensor; `grid`: the points that are cut from it."""
+
+    tensor: ov.Output
+    tap: Tap
+    grid: Grid | None
+
+    @property
+    def kind(self) -> tuple[int, ...] | None:
+        """What is the same for points that are joined as they are cut."""
+        return self.grid.count if self.grid is not None and self.grid.is_joined else None
+
+
+_SIDE_BY_SIDE = 8
+"""Grids that are joined before they become a part of the vector, which takes operations of its own;
+their tensors are kept until the last one is there."""
+
+
+def _gathered(taps: Sequence[Tap], grids: Mapping[Tap, Grid]) -> Iterator[Tap]:
+    """The taps in their order, but for grids, a few of which stand together."""
+    waiting: dict[tuple[int, ...], list[Tap]] = {}
+    for i, each in enumerate(taps):
+        found = grids.get(each)
+        if found is None:
+            yield each
+        else:
+            group = waiting.setdefault(found.count, [])
+            group.append(each)
+            if len(group) == _SIDE_BY_SIDE:
+                yield from waiting.pop(found.count)
+        if (i + 1) % _TOGETHER == 0 or i + 1 == len(taps):
+            yield from chain.from_iterable(waiting.values())
+            waiting.clear()
 
 
 def _known(tensor: ov.Output, tap: Tap) -> float | None:
@@ -76,7 +123,7 @@ _TOGETHER = 64
 """Reductions that are joined at once, and share constants."""
 
 
-def _joined(tapped: Sequence[tuple[ov.Output, Tap]]) -> ov.Node:
+def _joined(tapped: Sequence[Tapped]) -> ov.Node:
     """All values as one vector.
 
     A few at once: the time that OpenVINO (2026.4.1) needs to compile a Concat, or a constant with
@@ -87,34 +134,42 @@ def _joined(tapped: Sequence[tuple[ov.Output, Tap]]) -> ov.Node:
     return parts[0] if len(parts) == 1 else opset.concat(parts, 0)
 
 
-def _vector(tapped: Sequence[tuple[ov.Output, Tap]]) -> ov.Node:
+def _vector(tapped: Sequence[Tapped]) -> ov.Node:
     """The values of a few taps as a vector.
 
     Reductions of a tensor keep its rank, and most tensors have the same one and the channels on the
     same axis: what is reduced of those is joined as it is, and only the rest is given that shape,
     since every node more takes time to compile.
     """
-    forms = [_form(*each) for each in tapped]
+    forms = [_form(each) for each in tapped]
     rank, axis = _commonest(forms)
-    shape = _ints([-1 if i == axis else 1 for i in range(rank)])
-    axes: dict[tuple[int, ...], ov.Node] = {}
+    constants = Constants()
+    shape = constants(-1 if i == axis else 1 for i in range(rank))
     parts = []
-    for (tensor, each), form in zip(tapped, forms, strict=True):
-        part = _reduced(tensor, each, axes)
-        fits = form is not None and form[0] == rank and form[1] in (axis, None)
-        parts.append(part if fits else opset.reshape(part, shape, special_zero=False))
+    for count, group in groupby(zip(tapped, forms, strict=True), key=lambda each: each[0].kind):
+        values = [(_reduced(each, constants), form) for each, form in group]
+        if count is not None:
+            values = [(_side_by_side([part for part, _ in values]), None)]
+        for part, form in values:
+            fits = form is not None and form[0] == rank and form[1] in (axis, None)
+            parts.append(part if fits else opset.reshape(part, shape, special_zero=False))
     joined = opset.concat(parts, axis)
-    return joined if rank == 1 else opset.reshape(joined, _ints([-1]), special_zero=False)
+    return joined if rank == 1 else opset.reshape(joined, constants([-1]), special_zero=False)
+
+
+def _side_by_side(parts: Sequence[ov.Node]) -> ov.Node:
+    """Grids, joined along the channels."""
+    return parts[0] if len(parts) == 1 else opset.concat(parts, 1)
 
 
 Form = tuple[int, int | None]
 """The rank of a reduced tensor, and the only axis that need not be 1, if there is one."""
 
 
-def _form(tensor: ov.Output, tap: Tap) -> Form | None:
+def _form(tapped: Tapped) -> Form | None:
     """None where what a tap makes of the tensor has a shape of its own."""
-    rank = tensor.get_partial_shape().rank.get_length()
-    return (rank, _axis(tap, rank)) if tap.reduction in _REDUCE and rank else None
+    rank = _rank(tapped.tensor)
+    return (rank, _axis(tapped.tap, rank)) if tapped.tap.reduction in _REDUCE and rank else None
 
 
 def _commonest(forms: Sequence[Form | None]) -> tuple[int, int]:
@@ -124,29 +179,26 @@ def _commonest(forms: Sequence[Form | None]) -> tuple[int, int]:
     return found.most_common(1)[0][0] if found else (1, 0)
 
 
-def _reduced(tensor: ov.Output, tap: Tap, axes: dict[tuple[int, ...], ov.Node]) -> ov.Node:
-    """The tap's values in f32.
-
-    Args:
-        axes: constants that are there already; each is made only once.
-    """
+def _reduced(tapped: Tapped, constants: Constants) -> ov.Node:
+    """The tap's values in f32."""
+    tensor, tap = tapped.tensor, tapped.tap
     if tap.reduction in (Reduction.LOW_QUANTILE, Reduction.HIGH_QUANTILE, Reduction.ABS_QUANTILE):
         return _quantile(tensor, tap)
     if tap.reduction is Reduction.HISTOGRAM:
         return histogram_node(_rows(tensor, tap), tap.channels)
-    if tap.reduction is Reduction.POINTS:
-        values = _points(tensor, tap)
+    rank = _rank(tensor)
+    channels = _axis(tap, rank)
+    if tapped.grid is not None:
+        values = tapped.grid.cut(tensor, constants)
+    elif tap.reduction is Reduction.POINTS:
+        values = picked(tensor, channels or 0, tap.channels)
     elif tap.reduction is Part.COUNT:
         values = opset.divide(
             opset.reduce_prod(opset.shape_of(tensor, "i64"), _int(0)), _int(tap.channels)
         )
     else:
-        rank = tensor.get_partial_shape().rank.get_length()
-        channels = _axis(tap, rank)
-        reduced = tuple(axis for axis in range(rank) if axis != channels)
-        if reduced not in axes:
-            axes[reduced] = _ints(reduced)
-        values = _REDUCE[tap.reduction](tensor, axes[reduced], keep_dims=True)
+        axes = constants(axis for axis in range(rank) if axis != channels)
+        values = _REDUCE[tap.reduction](tensor, axes, keep_dims=True)
     return values if values.get_element_type() == ov.Type.f32 else opset.convert(values, "f32")
 
 
@@ -156,6 +208,10 @@ _REDUCE = {
     Reduction.MEAN: opset.reduce_mean,
     Part.NORM: opset.reduce_l2,
 }
+
+
+def _rank(tensor: ov.Output) -> int:
+    return int(tensor.get_partial_shape().rank.get_length())
 
 
 def _axis(tap: Tap, rank: int) -> int | None:
@@ -188,7 +244,7 @@ def _quantile(tensor: ov.Output, tap: Tap) -> ov.Node:
 
 def _rows(tensor: ov.Output, tap: Tap) -> ov.Node:
     """The tensor as `[channels, values]` in f32."""
-    rank = tensor.get_partial_shape().rank.get_length()
+    rank = _rank(tensor)
     axis = _axis(tap, rank)
     if axis is not None and axis != 0:
         order = [axis, *(i for i in range(rank) if i != axis)]
@@ -197,57 +253,5 @@ def _rows(tensor: ov.Output, tap: Tap) -> ov.Node:
     return rows if tensor.get_element_type() == ov.Type.f32 else opset.convert(rows, "f32")
 
 
-_SPREAD = np.modf(np.arange(1, POINTS + 1) * (5**0.5 - 1) / 2)[0]
-"""Where the points lie, from 0 to 1: evenly, but not in line. Source: the golden-ratio sequence."""
-
-
-def _points(tensor: ov.Output, tap: Tap) -> ov.Node:
-    """All channels at a few positions, `[POINTS, channels]`; where the channels are axis 1, of the
-    first item of a batch."""
-    rank = tensor.get_partial_shape().rank.get_length()
-    axis = _axis(tap, rank)
-    places = list(tensor.get_partial_shape())[2:]
-    if axis == 1 and rank > 2 and all(each.is_static for each in places):
-        return _on_grid(tensor, [each.get_length() for each in places], tap)
-    if axis == 1 and rank > 2:  # picked before they are moved: a transposition would cost more
-        first = opset.gather(tensor, _int(0), _int(0))
-        rows = opset.reshape(first, np.array([tap.channels, -1], np.int64), special_zero=False)
-        return _picked(rows, 1)
-    if axis != rank - 1:
-        order = [*(i for i in range(rank) if i != axis), axis]
-        tensor = opset.transpose(tensor, np.array(order, dtype=np.int64)).output(0)
-    rows = opset.reshape(tensor, np.array([-1, tap.channels], np.int64), special_zero=False)
-    return _picked(rows, 0)
-
-
-def _on_grid(tensor: ov.Output, sizes: Sequence[int], tap: Tap) -> ov.Node:
-    """The points of a picture, or of the like in any dimension, of these sizes: OpenVINO cuts a
-    grid from any layout, where it would move the whole tensor for single positions."""
-    side = math.ceil(POINTS ** (1 / len(sizes)))
-    steps = [max(1, size // side) for size in sizes]
-    begin, end = [0, 0, *(step // 2 for step in steps)], [1, 0, *sizes]
-    all_channels = [0, 1, *(0 for _ in sizes)]
-    grid = opset.strided_slice(tensor, begin, end, [1, 1, *steps], all_channels, all_channels)
-    rows = opset.reshape(grid, np.array([tap.channels, -1], np.int64), special_zero=False)
-    return _picked(rows, 1)
-
-
-def _picked(rows: ov.Node, axis: int) -> ov.Node:
-    """The points along an axis of a matrix, which becomes the first one."""
-    size = rows.get_output_partial_shape(0)[axis]
-    if size.is_static:  # few nodes: every one more takes time to compile
-        places = _ints(np.floor(size.get_length() * _SPREAD).astype(np.int64))
-    else:
-        count = opset.gather(opset.shape_of(rows, "i64"), _int(axis), _int(0))
-        spread = opset.multiply(opset.convert(count, "f64"), opset.constant(_SPREAD))
-        places = opset.convert(opset.floor(spread), "i64")
-    found = opset.gather(rows, places, _int(axis))
-    return opset.transpose(found, np.array([1, 0], np.int64)) if axis else found
-
-
 def _int(value: int) -> ov.Node:
     return opset.constant(np.int64(value))
-
-
-def _ints(values: Iterable[int]) -> ov.Node:
-    return opset.constant(np.array(list(values), dtype=np.int64))

@@ -33,8 +33,12 @@ class Chunk:
 
     def add(self, index: int, members: tuple[bool, ...], outputs: list[Array]) -> None:
         """Takes what the graph computed of a sample, and for each subset whether it holds it."""
-        if self._layout.length:
-            self._rows[len(self._indices), : self._layout.length] = outputs[0].reshape(-1)
+        if outputs and outputs[0].size:
+            vector = outputs[0].reshape(-1)
+            self._layout.fill(self._rows[len(self._indices)], vector)
+            for accumulator, is_member in zip(self._accumulators, members, strict=True):
+                if is_member:
+                    accumulator.add_points(vector)
         self._indices.append(index)
         self._members.append(members)
         if len(self._indices) == len(self._rows):
@@ -45,7 +49,7 @@ class Chunk:
         if not self._indices:
             return
         rows = self._rows[: len(self._indices)]
-        self._find_broken(rows[:, : self._layout.length])
+        self._find_broken(rows[:, : len(self._layout.filling)])
         self._layout.complete(rows)
         members = np.array(self._members)
         for accumulator, chosen in zip(self._accumulators, members.T, strict=True):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from quant.errors import SamplesError
@@ -34,7 +34,7 @@ def collect_needs(
         return Statistics(values={}, sample_count=0)
     subsets = list(dict.fromkeys(need.subset for need in needs))
     calibration, layout = calibration_model(model, needs)
-    values: dict[Need, NDArray[np.float64]] = {}
+    values: dict[Need, NDArray[Any]] = {}
     with ExitStack() as stack:
         accumulators = [
             stack.enter_context(

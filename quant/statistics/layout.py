@@ -23,12 +23,14 @@ _EXTREMES: Mapping[Reduction | Part, Extreme] = {Reduction.MIN: np.min, Reductio
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """The columns of a row of f32 values.
+    """The columns of a row of f32 values, and what of a sample's vector fills them.
 
     Attributes:
-        columns: of each tap.
-        length: how many columns the graph fills, the first ones.
-        width: how many there are.
+        columns: of each tap, but for points.
+        points: of each tap of points, the values of the vector: no row holds them, since they are
+            many, and of few samples.
+        filling: the values of the vector that the first columns hold.
+        width: how many columns there are.
         following: a column, the columns of whose values it takes one, and which.
         known: a column, and its value.
         magnitudes: columns, and those of the minima and maxima that they are the larger one of.
@@ -36,15 +38,20 @@ class Layout:
     """
 
     columns: Mapping[Tap, Columns]
-    length: int
+    points: Mapping[Tap, Columns]
+    filling: Columns
     width: int
     following: tuple[tuple[int, Columns, Extreme], ...]
     known: tuple[tuple[int, float], ...]
     magnitudes: tuple[Columns, Columns, Columns]
     squares: tuple[Columns, Columns, Columns]
 
+    def fill(self, row: Rows, vector: Rows) -> None:
+        """Puts what a row `[width]` holds of a sample's vector into its first columns."""
+        np.take(vector, self.filling, out=row[: len(self.filling)])
+
     def complete(self, rows: Rows) -> None:
-        """Fills all columns of `[samples, width]` behind those of the graph."""
+        """Fills all columns of `[samples, width]` behind those."""
         for column, value in self.known:
             rows[:, column] = value
         for column, sources, extreme in self.following:
@@ -56,12 +63,16 @@ class Layout:
             rows[:, columns] = np.square(rows[:, norm]) / np.maximum(rows[:, count], 1)
 
 
-def layout(taps: Iterable[Tap], known: Mapping[Tap, float]) -> tuple[tuple[Tap, ...], Layout]:
-    """The taps that the graph has to compute, in the order of their columns, and all columns.
+def layout(
+    taps: Iterable[Tap], known: Mapping[Tap, float], points: Mapping[Tap, Columns]
+) -> tuple[tuple[Tap, ...], Layout]:
+    """The taps that the graph has to compute, in the order of their values, and all columns.
 
     Args:
         taps: that are asked for; the order of the graph's ones stays.
         known: values of taps that need no sample.
+        points: of taps of points, which of the values that the graph computes they are; else all,
+            one after the other.
     """
     asked = tuple(taps)
     sources = dict.fromkeys(source for each in asked for source in each.sources)
@@ -76,7 +87,9 @@ def layout(taps: Iterable[Tap], known: Mapping[Tap, float]) -> tuple[tuple[Tap, 
         if each.channel_axis is None and _tensor(each) in channels
     }
     computed = tuple(each for each in sources if each not in following and each not in known)
-    columns, length = _placed(computed, 0)
+    values = _values(computed, points)
+    reduced = [each for each in computed if each.reduction is not Reduction.POINTS]
+    columns, length = _placed(reduced, 0)
     behind, width = _placed(following, length)
     constants = {each: width + i for i, each in enumerate(t for t in sources if t in known)}
     width += len(constants)
@@ -85,7 +98,8 @@ def layout(taps: Iterable[Tap], known: Mapping[Tap, float]) -> tuple[tuple[Tap, 
     columns |= derived
     return computed, Layout(
         columns=columns,
-        length=length,
+        points={each: values[each] for each in computed if each.reduction is Reduction.POINTS},
+        filling=np.concatenate([np.zeros(0, dtype=np.intp), *(values[each] for each in reduced)]),
         width=width,
         following=tuple(
             (int(behind[each][0]), columns[source], _EXTREMES[each.reduction])
@@ -95,6 +109,17 @@ def layout(taps: Iterable[Tap], known: Mapping[Tap, float]) -> tuple[tuple[Tap, 
         magnitudes=_derived(columns, [t for t in derived if t.reduction is Reduction.ABS_MAX]),
         squares=_derived(columns, [t for t in derived if t.reduction is Reduction.MEAN_SQUARE]),
     )
+
+
+def _values(computed: Iterable[Tap], points: Mapping[Tap, Columns]) -> dict[Tap, Columns]:
+    """Where the values of each tap stand in the graph's vector."""
+    found: dict[Tap, Columns] = {}
+    start = 0
+    for each in computed:
+        own = points.get(each)
+        found[each] = start + (np.arange(each.length) if own is None else own)
+        start += each.length if own is None else int(own.max()) + 1
+    return found
 
 
 def _tensor(each: Tap) -> tuple[str, int, Reduction | Part]:

@@ -95,16 +95,16 @@ def of_extremes(need: Need, low: Array, high: Array) -> Array | None:
 class Statistics:
     """The answers: for each need an array `[channels]` of f64, and how many samples they come from.
 
-    Without an aggregator: `[samples, channels]`. POINTS: `[samples * POINTS, channels]`.
+    Without an aggregator: `[samples, channels]`. POINTS: `[samples * POINTS, channels]` of f32.
 
     `replaced`: answers that a step has changed for one operation, by its name and the need.
     """
 
-    values: Mapping[Need, NDArray[np.float64]]
+    values: Mapping[Need, Array]
     sample_count: int
-    replaced: Mapping[tuple[str, Need], NDArray[np.float64]] = field(default_factory=dict)
+    replaced: Mapping[tuple[str, Need], Array] = field(default_factory=dict)
 
-    def of(self, need: Need, operation: str) -> NDArray[np.float64]:
+    def of(self, need: Need, operation: str) -> Array:
         """The answer as the named operation sees the tensor."""
         return self.replaced.get((operation, need), self.values[need])
 

@@ -28,6 +28,7 @@ from quant.plan import (
     BiasSite,
     FastBiasPlan,
     MinMaxPlan,
+    SmoothGroup,
     Subset,
     TensorRef,
 )
@@ -135,7 +136,7 @@ def _need(plan: FastBiasPlan, site: BiasSite) -> Need:
     )
 
 
-def points_need(subset: Subset, each: BiasSite) -> Need:
+def points_need(subset: Subset, each: BiasSite | SmoothGroup) -> Need:
     """All channels of an operation's input at a few positions of a few samples."""
     size = _SAMPLES if subset.size is None else min(subset.size, _SAMPLES)
     return Need(
@@ -176,7 +177,8 @@ def moved_means(
     points = statistics.of(points_need(plan.subset, site), site.operation)
     levels = work.levels[site.quantizer]
     flat = dataclasses.replace(levels, low=levels.low.reshape(-1), high=levels.high.reshape(-1))
-    moved = (quantize(points, flat) - points).reshape(-1, POINTS, site.channels).mean(axis=1)
+    error = (quantize(points, flat) - points).reshape(-1, POINTS, site.channels)
+    moved = error.mean(axis=1, dtype=np.float64)
     mean, count = moved.mean(axis=0), len(moved)
     if count == 1:
         return None

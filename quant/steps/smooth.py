@@ -30,6 +30,7 @@ from quant.runtime import opset, ov
 from quant.statistics.need import Need, Reduction, Statistics, by_tensor
 from quant.steps.alignment import NONE, Alignment, Channels
 from quant.steps.bias import add_to_bias, output_axis
+from quant.steps.fast_bias import points_need
 from quant.steps.pairs import is_padded
 from quant.work import Work
 
@@ -161,16 +162,16 @@ def _group(graph: Graph, quantizer: ActivationQuantizer) -> SmoothGroup:
 
 
 def needs(plan: SmoothPlan) -> Iterable[Need]:
-    """The extremes, the mean and the mean square of every channel of the groups' tensors."""
+    """The extremes and the mean of every channel of the groups' tensors, and points of them."""
     for group in plan.groups:
         yield from (_need(plan, group, reduction) for reduction in _AGGREGATORS)
+        yield points_need(plan.subset, group)
 
 
 _AGGREGATORS = {
     Reduction.MIN: Aggregator.MIN,
     Reduction.MAX: Aggregator.MAX,
     Reduction.MEAN: Aggregator.MEAN,
-    Reduction.MEAN_SQUARE: Aggregator.MEAN,
 }
 
 
@@ -189,11 +190,7 @@ def apply(work: Work, plan: SmoothPlan, statistics: Statistics) -> Statistics:
     """Smooths each group where that lowers the noise; returns statistics as they are after it."""
     replaced, asked = dict(statistics.replaced), by_tensor(statistics)
     for group in plan.groups:
-        reader = group.operations[0]
-        low, high, mean, square = (
-            statistics.of(_need(plan, group, each), reader) for each in _AGGREGATORS
-        )
-        channels = Channels(low=low, high=high, mean=mean, mean_square=square)
+        channels = _channels(plan, group, statistics)
         weights = [_rows(work, name) for name in group.operations]
         found = best_smoothing(group, channels, weights, plan.alphas)
         work.outcomes[f"smooth {group.quantizer}"] = found.name
@@ -202,6 +199,17 @@ def apply(work: Work, plan: SmoothPlan, statistics: Statistics) -> Statistics:
             replaced |= _smoothed(group, asked[group.tensor], statistics, channels, found)
     return Statistics(
         values=statistics.values, sample_count=statistics.sample_count, replaced=replaced
+    )
+
+
+def _channels(plan: SmoothPlan, group: SmoothGroup, statistics: Statistics) -> Channels:
+    """What is known of a group's tensor; the points tell how its channels vary, which takes another
+    look at the whole tensor otherwise."""
+    reader = group.operations[0]
+    low, high, mean = (statistics.of(_need(plan, group, each), reader) for each in _AGGREGATORS)
+    points = statistics.of(points_need(plan.subset, group), reader)
+    return Channels(
+        low=low, high=high, mean=mean, mean_square=mean**2 + points.var(axis=0, dtype=np.float64)
     )
 
 
@@ -215,7 +223,7 @@ def best_smoothing(
         weights: `[C_out, C, taps]` of every operation that reads the channels.
     """
     rows = [_Weights.of(each) for each in weights]
-    largest = np.maximum(np.max([w.largest.max(axis=0) for w in rows], axis=0), _SMALLEST)
+    largest = np.maximum(np.max([w.widest for w in rows], axis=0), _SMALLEST)
     found, *others = _candidates(group, channels, largest, alphas)
     least = _noise(group, channels, rows, found, limit=np.inf)
     for each in others:
@@ -241,29 +249,46 @@ def _candidates(
             yield Alignment(name=full, shift=shift, factor=factor)
 
 
+_ROWS = 128
+"""Output channels of a layer that tell the noise of all: single ones differ from its mean by half
+of it or so, so many by a twentieth, and in much the same way for all candidates."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Weights:
-    """What matters of weights `[C_out, C, taps]`: the largest magnitude for each pair of channels,
-    `[C_out, C]`, and the sum of squares of each channel that is read, `[C]`."""
+    """What matters of weights `[C_out, C, taps]`.
 
+    Attributes:
+        widest: the largest magnitude of each channel that is read, `[C]`.
+        largest: of every n-th output channel, for each pair of channels, `[rows, C]`.
+        energy: the sum of squares of each channel that is read, `[C]`, as those rows tell it.
+        taps: of the kernel.
+        step: n.
+    """
+
+    widest: Array
     largest: Array
     energy: Array
     taps: int
+    step: int
 
     @classmethod
     def of(cls, weights: Array) -> _Weights:
-        outputs, channels, taps = weights.shape
-        flat = weights.reshape(outputs, -1)
-        magnitudes = np.abs(weights)
-        largest = magnitudes[..., 0]
+        outputs, _, taps = weights.shape
+        high, low = (each(weights, axis=0) for each in (np.max, np.min))
+        step = -(-outputs // _ROWS)
+        some = np.abs(weights[::step])
+        largest = some[..., 0]
         for tap in range(1, taps):  # several times faster than over a short axis at once
-            largest = np.maximum(largest, magnitudes[..., tap])
-        energy = np.einsum("ox,ox->x", flat, flat).reshape(channels, taps).sum(axis=1)
-        return cls(largest=largest, energy=energy, taps=taps)
-
-
-_AT_ONCE = 1 << 17
-"""How many weights are scaled at a time, so that they stay in the processor's cache."""
+            largest = np.maximum(largest, some[..., tap])
+        energy = np.einsum("oct,oct->c", some, some) * (outputs / len(some))
+        return cls(
+            widest=np.maximum(high, -low).max(axis=1),
+            largest=largest,
+            energy=energy,
+            taps=taps,
+            step=step,
+        )
 
 
 def _noise(
@@ -283,12 +308,10 @@ def _noise(
     factors = found.factor.astype(np.float32)
     total = sum(step**2 * float(found.factor**2 @ each.energy) / 12 for each in weights)
     for each in weights:
-        count = max(_AT_ONCE // len(factors), 1)
-        for start in range(0, len(each.largest), count):
-            if total > limit:
-                return total
-            steps = (each.largest[start : start + count] * factors).max(axis=1) / 127
-            total += float(steps @ steps) * power * each.taps / 12
+        if total > limit:
+            return total
+        steps = (each.largest * factors).max(axis=1) / 127
+        total += float(steps @ steps) * each.step * power * each.taps / 12
     return total
 
 
