@@ -19,7 +19,7 @@ from quant.statistics.constants import Constants
 from quant.statistics.distribution import histogram_node
 from quant.statistics.layout import Layout, layout
 from quant.statistics.need import Need, Reduction
-from quant.statistics.points import Grid, grid, picked
+from quant.statistics.points import Grid, Joined, grid, picked
 from quant.statistics.tap import Part, Tap, tap
 
 
@@ -70,11 +70,6 @@ class Tapped:
     tap: Tap
     grid: Grid | None
 
-    @property
-    def kind(self) -> tuple[int, ...] | None:
-        """What is the same for points that are joined as they are cut."""
-        return self.grid.count if self.grid is not None and self.grid.is_joined else None
-
 
 _SIDE_BY_SIDE = 8
 """Grids that are joined before they become a part of the vector, which takes operations of its own;
@@ -83,16 +78,16 @@ their tensors are kept until the last one is there."""
 
 def _gathered(taps: Sequence[Tap], grids: Mapping[Tap, Grid]) -> Iterator[Tap]:
     """The taps in their order, but for grids, a few of which stand together."""
-    waiting: dict[tuple[int, ...], list[Tap]] = {}
+    waiting: dict[Joined, list[Tap]] = {}
     for i, each in enumerate(taps):
-        found = grids.get(each)
-        if found is None:
+        kind = None if each not in grids else grids[each].joined
+        if kind is None:
             yield each
         else:
-            group = waiting.setdefault(found.count, [])
+            group = waiting.setdefault(kind, [])
             group.append(each)
             if len(group) == _SIDE_BY_SIDE:
-                yield from waiting.pop(found.count)
+                yield from waiting.pop(kind)
         if (i + 1) % _TOGETHER == 0 or i + 1 == len(taps):
             yield from chain.from_iterable(waiting.values())
             waiting.clear()
@@ -146,20 +141,17 @@ def _vector(tapped: Sequence[Tapped]) -> ov.Node:
     constants = Constants()
     shape = constants(-1 if i == axis else 1 for i in range(rank))
     parts = []
-    for count, group in groupby(zip(tapped, forms, strict=True), key=lambda each: each[0].kind):
+    for kind, group in groupby(
+        zip(tapped, forms, strict=True), key=lambda each: each[0].grid and each[0].grid.joined
+    ):
         values = [(_reduced(each, constants), form) for each, form in group]
-        if count is not None:
-            values = [(_side_by_side([part for part, _ in values]), None)]
+        if kind is not None and len(values) > 1:
+            values = [(opset.concat([part for part, _ in values], kind[0]), None)]
         for part, form in values:
             fits = form is not None and form[0] == rank and form[1] in (axis, None)
             parts.append(part if fits else opset.reshape(part, shape, special_zero=False))
     joined = opset.concat(parts, axis)
     return joined if rank == 1 else opset.reshape(joined, constants([-1]), special_zero=False)
-
-
-def _side_by_side(parts: Sequence[ov.Node]) -> ov.Node:
-    """Grids, joined along the channels."""
-    return parts[0] if len(parts) == 1 else opset.concat(parts, 1)
 
 
 Form = tuple[int, int | None]

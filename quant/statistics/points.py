@@ -21,6 +21,10 @@ _SPREAD = np.modf(np.arange(1, POINTS + 1) * (5**0.5 - 1) / 2)[0]
 sequence."""
 
 
+Joined = tuple[int, tuple[int, ...]]
+"""The axis of the channels, and how many positions there are on each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Grid:
     """The part of a tensor that is cut out: per axis where it begins, how far the next position is,
@@ -32,10 +36,11 @@ class Grid:
     axis: int
 
     @property
-    def is_joined(self) -> bool:
-        """Whether several are joined along the channels and then lie one behind the other: there
-        is nothing to tell apart in front of the channels."""
-        return all(each == 1 for each in self.count[: self.axis])
+    def joined(self) -> Joined | None:
+        """What is the same for grids that are joined along the channels as they are, and then lie
+        one behind the other; None where there are positions in front of the channels."""
+        is_first = all(each == 1 for each in self.count[: self.axis])
+        return (self.axis, self.count) if is_first else None
 
     def columns(self, channels: int) -> NDArray[np.intp]:
         """Of the values as they are cut, those of `[POINTS, channels]`; a tensor with a single
@@ -43,7 +48,7 @@ class Grid:
         positions = int(np.prod([each or 1 for each in self.count]))
         places = np.arange(POINTS)[:, None] % positions
         channel = np.arange(channels)[None]
-        found = channel * positions + places if self.is_joined else places * channels + channel
+        found = channel * positions + places if self.joined else places * channels + channel
         return np.asarray(found.reshape(-1))
 
     def cut(self, tensor: ov.Output, constants: Constants) -> ov.Output:

@@ -340,7 +340,8 @@ def _absorb(work: Work, group: SmoothGroup, found: Alignment, weights: list[Arra
     for name, rows in zip(group.operations, weights, strict=True):
         node = work.nodes[name]
         if found.shift.any():
-            add_to_bias(node, output_axis(node), rows.astype(np.float64).sum(axis=2) @ found.shift)
+            spread_shift = np.repeat(found.shift.astype(rows.dtype), rows.shape[2])
+            add_to_bias(node, output_axis(node), rows.reshape(len(rows), -1) @ spread_shift)
         _multiply(work, node, found.factor)
 
 

@@ -24,8 +24,8 @@ from tests import models, networks
 KINDS = (Reduction.MIN, Reduction.MAX, Reduction.ABS_MAX, Reduction.MEAN, Reduction.MEAN_SQUARE)
 
 MOST_STEPS_BEHIND = 32
-"""A tensor has at most a dozen taps, and they stand right behind it, with the grids of a few tensors
-above it."""
+"""A tensor has at most a dozen taps, and they stand right behind it, with the grids of a few
+tensors above it."""
 
 
 def need(name: str, kind: Reduction, axis: int | None, channels: int) -> Need:
