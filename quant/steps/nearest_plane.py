@@ -27,28 +27,34 @@ _BLOCK = 16
 _DEAD = 1e-6
 """Spread of inputs that never vary, as a share of all inputs': nothing is divided by zero."""
 
+_LARGEST = 1e30
+"""What numbers are cut to, infinities among them."""
+
 _LEAST_SHRINKAGE = 1e-4
 """Tells correlations from singular ones in f32."""
 
 
 def covariances(points: Array) -> Array:
-    """The covariances `[G, D, D]` of inputs, as far as the samples agree on them.
+    """The covariances `[G, D, D]` of inputs, as far as the samples agree on them, in units of the
+    largest variance of the group.
 
     Args:
-        points: `[G, samples, positions, D]` of f32.
+        points: `[G, samples, positions, D]`.
 
     >>> seen = np.float32([[[[0, 0]], [[2, 2]], [[0, 0]], [[2, 2]]]])
     >>> covariances(seen).round(2).tolist()
     [[[1.0, 1.0], [1.0, 1.0]]]
     """
     width = points.shape[3]
-    x = points - points.mean(axis=(1, 2), keepdims=True, dtype=np.float64).astype(np.float32)
-    spread = np.sqrt(np.square(x).mean(axis=(1, 2)))
-    x /= np.where(spread > 0, spread, 1)[:, None, None]
+    exact = np.clip(np.nan_to_num(points.astype(np.float64)), -_LARGEST, _LARGEST)
+    exact -= exact.mean(axis=(1, 2), keepdims=True)
+    spread = np.sqrt(np.square(exact).mean(axis=(1, 2)))
+    x = (exact / np.where(spread > 0, spread, 1)[:, None, None]).astype(np.float32)
+    spread /= np.maximum(spread.max(axis=1, keepdims=True), 1 / _LARGEST)
     rows = x.reshape(len(x), -1, width)
     found = product(rows.swapaxes(1, 2), rows) / np.float32(rows.shape[1])
     found *= _kept(x, found)[:, None, None]
-    found *= spread[:, :, None] * spread[:, None]
+    found *= (spread[:, :, None] * spread[:, None]).astype(np.float32)
     found[:, range(width), range(width)] = np.square(spread)
     return found
 

@@ -102,7 +102,8 @@ def apply(work: Work, plan: WeightRoundingPlan, statistics: Statistics) -> Stati
             some = layers[start : start + count]
             for layer, integers in zip(some, _together(some), strict=True):
                 _write(work, layer.name, integers)
-    work.outcomes["weight_rounding"] = f"{len(plan.sites)} layers by their inputs' covariances"
+    if plan.sites:
+        work.outcomes["weights rounded by covariances"] = f"{len(plan.sites)} layers"
     return statistics
 
 
@@ -113,7 +114,7 @@ def _layer(work: Work, plan: WeightRoundingPlan, each: BiasSite, statistics: Sta
     columns = _columns(node, np.asarray(real, np.float32))
     last = levels.first + levels.levels - 1
     low, high = np.clip(np.rint([real.min(), real.max()]), levels.first, last)
-    points = statistics.of(points_need(plan.subset, each), each.operation).astype(np.float32)
+    points = statistics.of(points_need(plan.subset, each), each.operation)
     if each.quantizer is not None:
         points = quantize(points, work.levels[each.quantizer].flat)
     groups, width = columns.shape[:2]

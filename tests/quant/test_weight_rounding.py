@@ -44,7 +44,12 @@ def drawn(rng: np.random.Generator, samples: int, width: int, rank: int = 3) -> 
     return np.asarray(mixed + 0.1 * rng.standard_normal((samples, width)), np.float32)
 
 
-@given(SEEDS, SIZES, st.integers(1, 12), st.sampled_from(["plain", "dead", "constant", "wide"]))
+@given(
+    SEEDS,
+    SIZES,
+    st.integers(1, 12),
+    st.sampled_from(["plain", "dead", "constant", "wide", "infinite"]),
+)
 def test_the_noise_never_grows(
     seed: int, sizes: tuple[int, int, int], samples: int, kind: str
 ) -> None:
@@ -57,7 +62,9 @@ def test_the_noise_never_grows(
     elif kind == "constant":
         points[...] = 3
     elif kind == "wide":
-        points *= np.float32(10.0) ** rng.integers(-6, 6, width)
+        points *= np.float32(10.0) ** rng.integers(-30, 25, width)
+    elif kind == "infinite":
+        points[0, 0, 0, 0], points[0, 0, 1, -1] = np.inf, np.nan
     gram = covariances(points)
     real = rng.uniform(-9, 9, (groups, width, outputs)).astype(np.float32)
     found = closest(real, gram, *bounds(groups))
@@ -110,9 +117,11 @@ def test_correlations_by_chance_are_not_believed(samples: int) -> None:
 
 
 def test_covariances_of_many_samples_are_theirs() -> None:
+    """In units of the largest variance."""
     rows = drawn(np.random.default_rng(0), 4000, 10)
     found = covariances(rows.reshape(1, 1000, 4, 10))[0]
-    np.testing.assert_allclose(found, np.cov(rows.T, bias=True), rtol=0.01, atol=0.02)
+    expected = np.cov(rows.T, bias=True)
+    np.testing.assert_allclose(found, expected / expected.max(), rtol=0.01, atol=0.01)
 
 
 LAYERS: dict[str, tuple[tuple[int, ...], tuple[int, ...], Build]] = {
