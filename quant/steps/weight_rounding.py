@@ -111,7 +111,7 @@ def _layer(work: Work, plan: WeightRoundingPlan, each: BiasSite, statistics: Sta
     node = work.nodes[each.operation]
     constant, levels = _constant(work, node)
     real = constant.data / levels.scale + levels.zero_point.astype(np.float32)
-    columns = _columns(node, np.asarray(real, np.float32))
+    columns = np.ascontiguousarray(_columns(node, np.asarray(real, np.float32)))
     last = levels.first + levels.levels - 1
     low, high = np.clip(np.rint([real.min(), real.max()]), levels.first, last)
     points = statistics.of(points_need(plan.subset, each), each.operation)
