@@ -46,6 +46,11 @@ class Levels:
         """The distance between neighbouring levels."""
         return (self.high - self.low) / np.float32(self.levels - 1)
 
+    @property
+    def flat(self) -> Levels:
+        """The parameters as `[channels]`."""
+        return replace(self, low=self.low.reshape(-1), high=self.high.reshape(-1))
+
     def of(self, channels: slice) -> Levels:
         """The parameters of some of the channels, which are axis 0."""
         return replace(self, low=self.low[channels], high=self.high[channels])

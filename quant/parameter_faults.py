@@ -47,7 +47,7 @@ def part_faults(given: Mapping[str, Any]) -> Iterator[Fault]:
     if given.get("use_smooth_quant") is False and given.get("alpha") is not None:
         yield ("alpha",), "'alpha' needs SmoothQuant; remove `use_smooth_quant: false`"
     if given.get("use_bias_correction") is False:
-        for key in ("use_fast_bias", "threshold", "apply_for_all_nodes"):
+        for key in ("use_fast_bias", "threshold", "apply_for_all_nodes", "use_weight_rounding"):
             if given.get(key) is not None:
                 yield (key,), f"{key!r} has no effect with `use_bias_correction: false`"
     elif given.get("apply_for_all_nodes") is True and given.get("use_fast_bias", True) is True:

@@ -200,6 +200,11 @@ class MinMaxParameters(SubsetParameters):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WeightRoundingParameters(SubsetParameters):
+    """Parameters of WeightRounding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FastBiasParameters(SubsetParameters):
     """Parameters of FastBiasCorrection.
 
@@ -266,6 +271,7 @@ class SmoothParameters(SubsetParameters):
 class DefaultParameters(MinMaxParameters):
     """Parameters of DefaultQuantization: those of the steps that it is made of.
 
+    `use_weight_rounding` takes `use_bias_correction`, which takes back what it does to means.
     `apply_for_all_nodes` goes with `use_fast_bias: false` only. `alpha`: that of SmoothQuant.
     `tune_hyperparams`: what is not given here is chosen by comparing models, see `quant.quantize`.
 
@@ -275,6 +281,7 @@ class DefaultParameters(MinMaxParameters):
     use_channel_alignment: bool = True
     use_smooth_quant: bool = True
     alpha: float | None = field(default=None, metadata=bounded(0, 1, "a number from 0 to 1"))
+    use_weight_rounding: bool = True
     use_bias_correction: bool = True
     use_fast_bias: bool = True
     threshold: float | None = field(

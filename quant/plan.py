@@ -147,6 +147,14 @@ class MinMaxPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WeightRoundingPlan:
+    """Where the inputs of the layers are seen whose weights WeightRounding will round."""
+
+    subset: Subset
+    sites: tuple[BiasSite, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FastBiasPlan:
     """What FastBiasCorrection will correct."""
 
@@ -283,6 +291,7 @@ StepPlan = (
     ChannelAlignmentPlan
     | SmoothPlan
     | MinMaxPlan
+    | WeightRoundingPlan
     | FastBiasPlan
     | BiasPlan
     | OverflowPlan

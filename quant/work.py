@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
 
 from quant.emulation import Stretch
 from quant.fake_quantize import Levels
@@ -25,6 +28,7 @@ class Work:
         warnings: what a user should know.
         saturation: per layer of a target that saturates, what full-range weights would lose.
         halved: the layers whose weights use half of their range.
+        unrounded: per layer whose weights are rounded already, what they were before.
         has_mixed_layers: whether any layer computes in floating point on integer weights.
     """
 
@@ -38,6 +42,7 @@ class Work:
     warnings: list[str] = field(default_factory=list)
     saturation: dict[str, Saturation] = field(default_factory=dict)
     halved: set[str] = field(default_factory=set)
+    unrounded: dict[str, NDArray[Any]] = field(default_factory=dict)
     has_mixed_layers: bool = False
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quant.one_thread import product
 from quant.runtime import opset, ov
 
 Array = NDArray[Any]
@@ -29,10 +30,6 @@ noise is of one direction, and nearer the more directions it has."""
 
 STEP = 4
 """One row in so many is looked at."""
-
-ONE_THREAD = 2**18
-"""Multiplications up to which OpenBLAS starts no further thread. Source: OpenBLAS 0.3,
-interface/gemm.c, 65,536 times GEMM_MULTITHREAD_THRESHOLD."""
 
 _LINEAR = ("Convolution", "MatMul")
 
@@ -178,20 +175,12 @@ def _layer(node: Any, x: ov.Output, signs: Array, weights: Array) -> ov.Node:
     """The sums of what a layer with these weights makes of a tensor."""
     axis, kept = _axis(node), node.get_attributes()
     rows = np.moveaxis(weights, axis, 0)
-    summed = _product(signs, rows.reshape(len(rows), -1)).reshape(SUMS, *rows.shape[1:])
+    summed = product(signs[None], rows.reshape(1, len(rows), -1)).reshape(SUMS, *rows.shape[1:])
     constant = opset.constant(np.ascontiguousarray(np.moveaxis(summed, 0, axis)))
     if node.get_type_name() == "MatMul":
         return opset.matmul(x, constant, kept["transpose_a"], kept["transpose_b"])
     names = ("strides", "pads_begin", "pads_end", "dilations", "auto_pad")
     return opset.convolution(x, constant, *(kept[name] for name in names))
-
-
-def _product(signs: Array, rows: Array) -> Array:
-    """The product of two matrices, in pieces that OpenBLAS computes on one thread: of a whole one
-    its other threads wait for each other in a loop, which took most of a sketch's time."""
-    columns = max(1, ONE_THREAD // signs.size)
-    starts = range(0, rows.shape[1], columns)
-    return np.concatenate([signs @ rows[:, i : i + columns] for i in starts], axis=1)
 
 
 def _bias(output: ov.Output, layer: Any, channels: int) -> Array | None:

@@ -156,6 +156,7 @@ def apply(work: Work, plan: FastBiasPlan, statistics: Statistics) -> Statistics:
         quantizer = node.input_value(1).get_node()
         weights = quantizer.input_value(0).get_node().data
         rounded = quantize(weights, work.levels[quantizer.get_friendly_name()])
+        weights = work.unrounded.get(site.operation, weights)
         moved = moved_means(work, plan, site, statistics)
         shift = np.zeros(1) if moved is None else -shift_of(node, rounded, moved)
         error = np.subtract(weights, rounded, out=rounded)
@@ -175,9 +176,8 @@ def moved_means(
     if site.quantizer is None or not work.levels[site.quantizer].is_executable:
         return None
     points = statistics.of(points_need(plan.subset, site), site.operation)
-    levels = work.levels[site.quantizer]
-    flat = dataclasses.replace(levels, low=levels.low.reshape(-1), high=levels.high.reshape(-1))
-    error = (quantize(points, flat) - points).reshape(-1, POINTS, site.channels)
+    rounded = quantize(points, work.levels[site.quantizer].flat)
+    error = (rounded - points).reshape(-1, POINTS, site.channels)
     moved = error.mean(axis=1, dtype=np.float64)
     mean, count = moved.mean(axis=0), len(moved)
     if count == 1:

@@ -175,7 +175,7 @@ def _weights(work: Work, node: ov.Node, site: TuningSite) -> tuple[Weights, Arra
     """The layer's weights as they are, and the constant that they were rounded from."""
     constant = node.input_value(1).get_node().input_value(0).get_node().data
     levels = work.levels[site.quantizer]
-    values = constant.astype(np.float32)
+    values = work.unrounded.get(site.operation, constant).astype(np.float32)
     rows = [
         _to_rows(node, np.broadcast_to(each, constant.shape), site).astype(np.float64)
         for each in (to_integers(values, levels), levels.scale, levels.zero_point)

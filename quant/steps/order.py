@@ -12,12 +12,13 @@ ACCURACY_AWARE = "AccuracyAwareQuantization"
 ALIGN = "ActivationChannelAlignment"
 SMOOTH = "SmoothQuant"
 MIN_MAX = "MinMaxQuantization"
+ROUNDING = "WeightRounding"
 FAST_BIAS = "FastBiasCorrection"
 BIAS = "BiasCorrection"
 OVERFLOW = "OverflowCorrection"
 TUNING = "LayerwiseTuning"
 
-ORDER = (ALIGN, SMOOTH, MIN_MAX, FAST_BIAS, BIAS, OVERFLOW, TUNING)
+ORDER = (ALIGN, SMOOTH, MIN_MAX, ROUNDING, FAST_BIAS, BIAS, OVERFLOW, TUNING)
 """Every step that is no composite, in the order in which they work on each other's results."""
 
 COMPOSITES = (DEFAULT, ACCURACY_AWARE)
@@ -35,6 +36,7 @@ _RANKS = {
 _PARTS = {
     ALIGN: "{use} works before quantization, as a part of {whole}; remove this step",
     SMOOTH: "{use} works before quantization, as a part of {whole}; remove this step",
+    ROUNDING: "{whole} rounds weights already; remove this step",
     FAST_BIAS: "{whole} corrects biases already; remove this step",
     BIAS: "{whole} corrects biases already; remove this step, and give that one "
     "`use_fast_bias: false`, which makes it BiasCorrection",

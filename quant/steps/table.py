@@ -22,6 +22,7 @@ from quant.parameters import (
     ModelType,
     OverflowParameters,
     SmoothParameters,
+    WeightRoundingParameters,
 )
 from quant.plan import MinMaxPlan, Planned
 from quant.statistics.need import Need, Statistics
@@ -33,6 +34,7 @@ from quant.steps import (
     min_max,
     overflow,
     smooth,
+    weight_rounding,
 )
 from quant.steps.order import (
     ACCURACY_AWARE,
@@ -43,6 +45,7 @@ from quant.steps.order import (
     FAST_BIAS,
     MIN_MAX,
     OVERFLOW,
+    ROUNDING,
     SMOOTH,
     TUNING,
     order_fault,
@@ -101,6 +104,12 @@ STEPS: Mapping[str, Kind] = {
     MIN_MAX: OnStatistics(
         parameters=MinMaxParameters, plan=min_max.plan, needs=min_max.needs, apply=min_max.apply
     ),
+    ROUNDING: OnStatistics(
+        parameters=WeightRoundingParameters,
+        plan=weight_rounding.plan,
+        needs=weight_rounding.needs,
+        apply=weight_rounding.apply,
+    ),
     FAST_BIAS: OnStatistics(
         parameters=FastBiasParameters,
         plan=fast_bias.plan,
@@ -132,6 +141,7 @@ PARTS: Mapping[str, Callable[[DefaultParameters], bool]] = {
     ALIGN: lambda whole: whole.use_channel_alignment,
     SMOOTH: lambda whole: whole.use_smooth_quant,
     MIN_MAX: lambda _: True,
+    ROUNDING: lambda whole: whole.use_weight_rounding and whole.use_bias_correction,
     FAST_BIAS: lambda whole: whole.use_bias_correction and whole.use_fast_bias,
     BIAS: lambda whole: whole.use_bias_correction and not whole.use_fast_bias,
     OVERFLOW: lambda _: True,

@@ -131,7 +131,8 @@ def test_shares_are_of_one_whole(name: str) -> None:
 def test_sums_of_many_outputs_tell_the_parts(
     cpu: Target, make: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The estimate for layers with many outputs agrees with all of their outputs."""
+    """The estimate for layers with many outputs agrees with all of their outputs, where noise has
+    many directions: rounding by the inputs' covariances leaves that of few."""
     rng = np.random.default_rng(0)
     if make == "conv":
         x = models.parameter("x", 1, 8, 8, 8)
@@ -139,7 +140,7 @@ def test_sums_of_many_outputs_tell_the_parts(
     else:
         x = models.parameter("x", 1, 16)
         model = models.finish([models.linear(rng, x, (64, 16), "layer")], [x])
-    result = run(model, cpu, **WIDE)
+    result = run(model, cpu, use_weight_rounding=False, **WIDE)
     estimate = layers(result)["layer"].weights_share
     monkeypatch.setattr(sketch, "SUMS", 64)
     assert estimate == pytest.approx(layers(result)["layer"].weights_share, abs=0.1)

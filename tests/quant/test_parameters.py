@@ -30,9 +30,10 @@ from quant.parameters import (
     RangeEstimator,
     SideEstimator,
     SmoothParameters,
+    WeightRoundingParameters,
 )
 from quant.scheme import Mode, Preset
-from quant.steps.order import ALIGN, BIAS, FAST_BIAS, MIN_MAX, OVERFLOW, SMOOTH
+from quant.steps.order import ALIGN, BIAS, FAST_BIAS, MIN_MAX, OVERFLOW, ROUNDING, SMOOTH
 from quant.steps.table import PARAMETERS, STEPS, SimpleStep, Step, expand
 
 NESTED = (
@@ -280,11 +281,13 @@ def test_default_quantization_expands() -> None:
     minimum = MinMaxParameters(preset=Preset.MIXED, stat_subset_size=5)
     alignment = ChannelAlignmentParameters(stat_subset_size=5)
     smooth = SmoothParameters(stat_subset_size=5, separate=False)
+    rounding = WeightRoundingParameters(stat_subset_size=5)
     bias = FastBiasParameters(stat_subset_size=5, threshold=2.0)
     assert expand((Step(use="DefaultQuantization", parameters=given),)) == (
         SimpleStep(index=0, use=ALIGN, parameters=alignment, kind=STEPS[ALIGN]),
         SimpleStep(index=0, use=SMOOTH, parameters=smooth, kind=STEPS[SMOOTH]),
         SimpleStep(index=0, use=MIN_MAX, parameters=minimum, kind=STEPS[MIN_MAX]),
+        SimpleStep(index=0, use=ROUNDING, parameters=rounding, kind=STEPS[ROUNDING]),
         SimpleStep(index=0, use=FAST_BIAS, parameters=bias, kind=STEPS[FAST_BIAS]),
         SimpleStep(
             index=0,
@@ -298,9 +301,11 @@ def test_default_quantization_expands() -> None:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, [ALIGN, SMOOTH, MIN_MAX, FAST_BIAS, OVERFLOW]),
-        ({"use_channel_alignment": False}, [SMOOTH, MIN_MAX, FAST_BIAS, OVERFLOW]),
-        ({"use_smooth_quant": False}, [ALIGN, MIN_MAX, FAST_BIAS, OVERFLOW]),
+        ({}, [ALIGN, SMOOTH, MIN_MAX, ROUNDING, FAST_BIAS, OVERFLOW]),
+        ({"use_channel_alignment": False}, [SMOOTH, MIN_MAX, ROUNDING, FAST_BIAS, OVERFLOW]),
+        ({"use_smooth_quant": False}, [ALIGN, MIN_MAX, ROUNDING, FAST_BIAS, OVERFLOW]),
+        ({"use_weight_rounding": False}, [ALIGN, SMOOTH, MIN_MAX, FAST_BIAS, OVERFLOW]),
+        ({"use_bias_correction": False}, [ALIGN, SMOOTH, MIN_MAX, OVERFLOW]),
     ],
     ids=str,
 )
@@ -326,6 +331,8 @@ def test_parts_of_default_quantization(given: dict[str, Any], expected: list[str
             ("DefaultQuantization", "BiasCorrection"),
             "remove this step, and give that one `use_fast_bias: false`",
         ),
+        (("DefaultQuantization", "WeightRounding"), "rounds weights already; remove this step"),
+        (("MinMaxQuantization", "FastBiasCorrection", "WeightRounding"), "come before FastBias"),
         (("DefaultQuantization", "OverflowCorrection"), "corrects overflows already; remove this"),
         (("DefaultQuantization", "SmoothQuant"), "as a part of DefaultQuantization; remove this"),
         (("SmoothQuant", "DefaultQuantization"), "already, as a part of DefaultQuantization"),
@@ -361,7 +368,7 @@ def test_matmuls_are_smoothed_apart_in_transformers() -> None:
 def test_full_bias_correction_takes_the_place_of_the_fast_one() -> None:
     given = {"use_fast_bias": False, "threshold": 2.0, "apply_for_all_nodes": True}
     bias = BiasParameters(threshold=2.0, apply_for_all_nodes=True)
-    assert expand((Step(use="DefaultQuantization", parameters=given),))[3:] == (
+    assert expand((Step(use="DefaultQuantization", parameters=given),))[4:] == (
         SimpleStep(index=0, use=BIAS, parameters=bias, kind=STEPS[BIAS]),
         SimpleStep(index=0, use=OVERFLOW, parameters=OverflowParameters(), kind=STEPS[OVERFLOW]),
     )

@@ -23,6 +23,7 @@ from quant.plan import (
     Status,
     StepPlan,
     WeightQuantizer,
+    WeightRoundingPlan,
 )
 from tests.models import BUILDERS
 
@@ -99,6 +100,8 @@ def _step(step: StepPlan) -> Iterator[str]:
         case MinMaxPlan():
             yield from map(_activation, step.activations)
             yield from map(_weights, step.weights)
+        case WeightRoundingPlan():
+            yield from (f"round {site.operation}: {site.channels} channels" for site in step.sites)
         case FastBiasPlan():
             yield from (f"bias {site.operation}: {site.channels} channels" for site in step.sites)
 

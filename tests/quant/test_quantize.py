@@ -104,7 +104,7 @@ def test_what_the_result_tells() -> None:
     assert set(result.timings) == {
         *("load_s", "resolve_s", "collect_s", "fold_s"),
         *("ActivationChannelAlignment_s", "SmoothQuant_s"),
-        *("MinMaxQuantization_s", "FastBiasCorrection_s"),
+        *("MinMaxQuantization_s", "WeightRounding_s", "FastBiasCorrection_s"),
     }
     assert (result.sample_count, result.fake_quantize_count, result.warnings) == (8, 2, ())
     assert status_of(result) == {
