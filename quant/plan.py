@@ -56,11 +56,16 @@ class Estimators:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subset:
-    """Which samples a step's statistics are taken from: all, the first `size`, or a seeded draw."""
+    """Which samples a step's statistics are taken from: all, the first `size`, or a seeded draw.
+
+    `few`: only so many of those, from all over them, since neighbours may be of one class; of
+    samples that do not know their number the first ones.
+    """
 
     size: int | None = None
     shuffle: bool = False
     seed: int = 0
+    few: int | None = None
 
     @classmethod
     def of(cls, asked: SubsetParameters) -> Subset:

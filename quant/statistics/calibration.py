@@ -57,7 +57,7 @@ def measured(
         and (found := grid(tensor_of(each), _axis(each, _rank(tensor_of(each))) or 0)) is not None
     }
     places = {each: found.columns(each.channels) for each, found in grids.items()}
-    computed, columns = layout(_gathered(taps, grids), known, places)
+    computed, columns = layout(_grouped(taps, grids), known, places)
     tapped = [Tapped(tensor=tensor_of(each), tap=each, grid=grids.get(each)) for each in computed]
     return _joined(tapped) if tapped else None, columns
 
@@ -72,11 +72,11 @@ class Tapped:
 
 
 _SIDE_BY_SIDE = 8
-"""Grids that are joined before they become a part of the vector, which takes operations of its own;
-their tensors are kept until the last one is there."""
+"""Grids that are joined before they are given the vector's shape, which takes two operations more;
+their tensors are kept in memory until the last one is there."""
 
 
-def _gathered(taps: Sequence[Tap], grids: Mapping[Tap, Grid]) -> Iterator[Tap]:
+def _grouped(taps: Sequence[Tap], grids: Mapping[Tap, Grid]) -> Iterator[Tap]:
     """The taps in their order, but for grids, a few of which stand together."""
     waiting: dict[Joined, list[Tap]] = {}
     for i, each in enumerate(taps):

@@ -20,7 +20,7 @@ MOST_ROWS, MOST_VALUES = 16, 1 << 20
 class Chunk:
     """A few rows that are completed and handed to the accumulators of their subsets together.
 
-    `broken`: the sample and the column of the first value that is NaN or infinity.
+    `broken`: the sample and the place in its vector of the first value that is NaN or infinity.
     """
 
     def __init__(self, layout: Layout, accumulators: Sequence[Accumulator]) -> None:
@@ -33,9 +33,10 @@ class Chunk:
 
     def add(self, index: int, members: tuple[bool, ...], outputs: list[Array]) -> None:
         """Takes what the graph computed of a sample, and for each subset whether it holds it."""
-        if outputs and outputs[0].size:
+        if self._layout.length:
             vector = outputs[0].reshape(-1)
             self._layout.fill(self._rows[len(self._indices)], vector)
+            self._find_broken(index, vector)
             for accumulator, is_member in zip(self._accumulators, members, strict=True):
                 if is_member:
                     accumulator.add_points(vector)
@@ -49,7 +50,6 @@ class Chunk:
         if not self._indices:
             return
         rows = self._rows[: len(self._indices)]
-        self._find_broken(rows[:, : len(self._layout.filling)])
         self._layout.complete(rows)
         members = np.array(self._members)
         for accumulator, chosen in zip(self._accumulators, members.T, strict=True):
@@ -58,8 +58,6 @@ class Chunk:
         self._indices.clear()
         self._members.clear()
 
-    def _find_broken(self, rows: Array) -> None:
-        is_finite = np.isfinite(rows)
-        if self.broken is None and not is_finite.all():
-            row, column = map(int, np.argwhere(~is_finite)[0])
-            self.broken = (self._indices[row], column)
+    def _find_broken(self, index: int, vector: Array) -> None:
+        if self.broken is None and not (is_finite := np.isfinite(vector)).all():
+            self.broken = (index, int(np.argmin(is_finite)))

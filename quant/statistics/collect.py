@@ -52,10 +52,9 @@ def collect_needs(
     return Statistics(values=values, sample_count=total)
 
 
-def _not_finite(layout: Layout, index: int, column: int) -> SamplesError:
-    found = next(tap for tap, columns in layout.columns.items() if column in columns)
+def _not_finite(layout: Layout, index: int, place: int) -> SamplesError:
     message = (
-        f"the result of {found.op!r} holds NaN or infinity, so it has no range; check the sample, "
-        "or put the operations that read it into ignored"
+        f"the result of {layout.tap_of(place).op!r} holds NaN or infinity, so it has no range; "
+        "check the sample, or put the operations that read it into ignored"
     )
     return SamplesError(message, index)

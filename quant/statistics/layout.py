@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quant.errors import SamplesError
 from quant.statistics.need import Reduction
 from quant.statistics.tap import Part, Tap
 
@@ -29,7 +30,8 @@ class Layout:
         columns: of each tap, but for points.
         points: of each tap of points, the values of the vector: no row holds them, since they are
             many, and of few samples.
-        filling: the values of the vector that the first columns hold.
+        length: how many values the vector has.
+        filling: those that the first columns hold.
         width: how many columns there are.
         following: a column, the columns of whose values it takes one, and which.
         known: a column, and its value.
@@ -39,6 +41,7 @@ class Layout:
 
     columns: Mapping[Tap, Columns]
     points: Mapping[Tap, Columns]
+    length: int
     filling: Columns
     width: int
     following: tuple[tuple[int, Columns, Extreme], ...]
@@ -47,8 +50,24 @@ class Layout:
     squares: tuple[Columns, Columns, Columns]
 
     def fill(self, row: Rows, vector: Rows) -> None:
-        """Puts what a row `[width]` holds of a sample's vector into its first columns."""
+        """Puts what a row `[width]` holds of a sample's vector into its first columns.
+
+        Raises:
+            SamplesError: the vector is not as long as it should be.
+        """
+        if vector.size != self.length:
+            message = (
+                f"{vector.size} values were computed of a sample, {self.length} expected: does one "
+                "of its tensors have no elements?"
+            )
+            raise SamplesError(message)
         np.take(vector, self.filling, out=row[: len(self.filling)])
+
+    def tap_of(self, place: int) -> Tap:
+        """The tap that a value of the vector belongs to."""
+        if (row := np.flatnonzero(self.filling == place)).size:
+            return next(tap for tap, columns in self.columns.items() if row[0] in columns)
+        return next(tap for tap, places in self.points.items() if place in places)
 
     def complete(self, rows: Rows) -> None:
         """Fills all columns of `[samples, width]` behind those."""
@@ -87,7 +106,7 @@ def layout(
         if each.channel_axis is None and _tensor(each) in channels
     }
     computed = tuple(each for each in sources if each not in following and each not in known)
-    values = _values(computed, points)
+    values, size = _values(computed, points)
     reduced = [each for each in computed if each.reduction is not Reduction.POINTS]
     columns, length = _placed(reduced, 0)
     behind, width = _placed(following, length)
@@ -99,6 +118,7 @@ def layout(
     return computed, Layout(
         columns=columns,
         points={each: values[each] for each in computed if each.reduction is Reduction.POINTS},
+        length=size,
         filling=np.concatenate([np.zeros(0, dtype=np.intp), *(values[each] for each in reduced)]),
         width=width,
         following=tuple(
@@ -111,15 +131,17 @@ def layout(
     )
 
 
-def _values(computed: Iterable[Tap], points: Mapping[Tap, Columns]) -> dict[Tap, Columns]:
-    """Where the values of each tap stand in the graph's vector."""
+def _values(
+    computed: Iterable[Tap], points: Mapping[Tap, Columns]
+) -> tuple[dict[Tap, Columns], int]:
+    """Where the values of each tap stand in the graph's vector, and how many it has."""
     found: dict[Tap, Columns] = {}
     start = 0
     for each in computed:
         own = points.get(each)
         found[each] = start + (np.arange(each.length) if own is None else own)
         start += each.length if own is None else int(own.max()) + 1
-    return found
+    return found, start
 
 
 def _tensor(each: Tap) -> tuple[str, int, Reduction | Part]:

@@ -108,6 +108,17 @@ def _choose(subsets: Sequence[Subset], samples: Samples) -> tuple[list[Chosen], 
 
 
 def _indices(subset: Subset, count: int | None) -> Chosen:
+    whole = _whole(subset, count)
+    if subset.few is None:
+        return whole
+    if count is None:
+        return range(min(subset.few, subset.few if subset.size is None else subset.size))
+    known = sorted(range(count) if whole is None else {i for i in whole if i < count})
+    number = min(subset.few, len(known))
+    return {known[i * len(known) // number] for i in range(number)}
+
+
+def _whole(subset: Subset, count: int | None) -> Chosen:
     if not subset.shuffle or subset.size is None:
         return None if subset.size is None else range(subset.size)
     if count is None:

@@ -62,7 +62,10 @@ class Grid:
         end = [start + step * (count - 1) + 1 for start, step, count in zipped]
         every = [int(each == 0) for each in self.count]
         bounds = (constants(each) for each in (self.begin, end, self.step))
-        return opset.strided_slice(tensor, *bounds, every, every).output(0)
+        found = opset.strided_slice(tensor, *bounds, every, every)
+        if shape[0].is_dynamic:  # of a batch without items zeros
+            found = opset.reduce_sum(found, constants([0]), keep_dims=True)
+        return found.output(0)
 
 
 def grid(tensor: ov.Output, axis: int) -> Grid | None:
@@ -82,9 +85,12 @@ def grid(tensor: ov.Output, axis: int) -> Grid | None:
     for i, each in zip(places, counts, strict=True):
         count[i] = each
     step = [max(size // max(each, 1), 1) for size, each in zip(sizes, count, strict=True)]
-    begin = [each // 2 for each in step]
-    step = [each if n > 1 else 1 for each, n in zip(step, count, strict=True)]
-    return Grid(begin=tuple(begin), step=tuple(step), count=tuple(count), axis=axis)
+    rest = [
+        size - 1 - each * (max(n, 1) - 1) for size, each, n in zip(sizes, step, count, strict=True)
+    ]
+    return Grid(
+        begin=tuple(each // 2 for each in rest), step=tuple(step), count=tuple(count), axis=axis
+    )
 
 
 def _counts(sizes: Sequence[int]) -> list[int] | None:

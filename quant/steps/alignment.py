@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,9 +53,7 @@ class Channels:
 
     def step(self, scheme: Scheme) -> float:
         """The distance of the levels of one range that holds every value of all channels."""
-        reach = max(self.high.max(), -self.low.min())
-        high = reach if scheme.mode is Mode.SYMMETRIC else self.high.max()
-        return float(activation_levels(scheme, self.low.min(), high).scale)
+        return float(steps(scheme, [self])[0])
 
     def answer(self, need: Need) -> Array | None:
         """What a need comes to, but for single points; see `of_extremes`."""
@@ -63,6 +61,15 @@ class Channels:
             found = self.mean if need.reduction is Reduction.MEAN else self.mean_square
             return found if need.channel_axis is not None else found.mean(keepdims=True)
         return of_extremes(need, self.low, self.high)
+
+
+def steps(scheme: Scheme, tensors: Sequence[Channels]) -> Array:
+    """The distance of the levels of one range that holds every value of a tensor, for each of
+    several that are alike in whether they have negative values."""
+    low = np.array([each.low.min() for each in tensors])
+    high = np.array([each.high.max() for each in tensors])
+    reach = np.maximum(high, -low) if scheme.mode is Mode.SYMMETRIC else high
+    return np.asarray(activation_levels(scheme, low, reach).scale)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,12 +138,11 @@ def _need(plan: FastBiasPlan, site: BiasSite) -> Need:
 
 def points_need(subset: Subset, each: BiasSite | SmoothGroup) -> Need:
     """All channels of an operation's input at a few positions of a few samples."""
-    size = _SAMPLES if subset.size is None else min(subset.size, _SAMPLES)
     return Need(
         tensor=each.tensor,
         reduction=Reduction.POINTS,
         aggregator=None,
-        subset=dataclasses.replace(subset, size=size),
+        subset=dataclasses.replace(subset, few=_SAMPLES),
         channel_axis=each.channel_axis,
         channels=each.channels,
     )

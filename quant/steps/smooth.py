@@ -28,7 +28,7 @@ from quant.placement.tables import behind_matmuls
 from quant.plan import ActivationQuantizer, MinMaxPlan, SmoothGroup, SmoothPlan, Subset, TensorRef
 from quant.runtime import opset, ov
 from quant.statistics.need import Need, Reduction, Statistics, by_tensor
-from quant.steps.alignment import NONE, Alignment, Channels
+from quant.steps.alignment import NONE, Alignment, Channels, steps
 from quant.steps.bias import add_to_bias, output_axis
 from quant.steps.fast_bias import points_need
 from quant.steps.pairs import is_padded
@@ -224,29 +224,40 @@ def best_smoothing(
     """
     rows = [_Weights.of(each) for each in weights]
     largest = np.maximum(np.max([w.widest for w in rows], axis=0), _SMALLEST)
-    found, *others = _candidates(group, channels, largest, alphas)
-    least = _noise(group, channels, rows, found, limit=np.inf)
-    for each in others:
-        noise = _noise(group, channels, rows, each, limit=least)
-        if noise < least:
-            least, found = noise, each
+    found, least = None, np.inf
+    for candidates in _candidates(group, channels, largest, alphas):
+        changed = [channels.changed(each.shift, each.factor) for each in candidates]
+        each_step = steps(group.scheme, changed)
+        for each, after, step in zip(candidates, changed, each_step, strict=True):
+            noise = _noise(each, after, float(step), rows, limit=least)
+            if found is None or noise < least:
+                least, found = noise, each
+    assert found is not None
     return found
 
 
 def _candidates(
     group: SmoothGroup, channels: Channels, largest: Array, alphas: tuple[float, ...]
-) -> Iterator[Alignment]:
-    """Nothing at all, then each shift with each factor."""
-    nothing, ones = np.zeros(group.channels), np.ones(group.channels)
+) -> Iterator[list[Alignment]]:
+    """Each shift with each factor; nothing at all comes first."""
     middle = (channels.low + channels.high) / 2
-    for name, shift in (("", nothing), ("shift", middle))[: 1 + group.is_shifted]:
-        yield Alignment(name=name or NONE, shift=shift, factor=ones)
+    for name, shift in (("", np.zeros(group.channels)), ("shift", middle))[: 1 + group.is_shifted]:
         peak = np.maximum(np.maximum(channels.high - shift, shift - channels.low), _SMALLEST)
-        for alpha in alphas:
-            factor = peak**alpha / largest ** (1 - alpha)
-            factor = np.maximum(factor, np.quantile(factor, _LOW_QUANTILE))
-            full = f"{name}, alpha {alpha}" if name else f"alpha {alpha}"
-            yield Alignment(name=full, shift=shift, factor=factor)
+        factors = [_factor(peak, largest, alpha) for alpha in alphas]
+        names = [f"{name}, alpha {alpha}" if name else f"alpha {alpha}" for alpha in alphas]
+        yield [
+            Alignment(name=each, shift=shift, factor=factor)
+            for each, factor in zip(
+                [name or NONE, *names], [np.ones(group.channels), *factors], strict=True
+            )
+        ]
+
+
+def _factor(peak: Array, largest: Array, alpha: float) -> Array:
+    """What channels are divided by, the smallest of them raised."""
+    factor = peak**alpha / largest ** (1 - alpha)
+    place = int(_LOW_QUANTILE * (len(factor) - 1))
+    return np.asarray(np.maximum(factor, np.partition(factor, place)[place]))
 
 
 _ROWS = 128
@@ -260,39 +271,40 @@ class _Weights:
 
     Attributes:
         widest: the largest magnitude of each channel that is read, `[C]`.
-        largest: of every n-th output channel, for each pair of channels, `[rows, C]`.
+        largest: of some output channels, for each pair of channels, `[rows, C]`.
         energy: the sum of squares of each channel that is read, `[C]`, as those rows tell it.
         taps: of the kernel.
-        step: n.
+        share: output channels for each of those rows.
     """
 
     widest: Array
     largest: Array
     energy: Array
     taps: int
-    step: int
+    share: float
 
     @classmethod
     def of(cls, weights: Array) -> _Weights:
         outputs, _, taps = weights.shape
         high, low = (each(weights, axis=0) for each in (np.max, np.min))
-        step = -(-outputs // _ROWS)
-        some = np.abs(weights[::step])
+        rows = min(outputs, _ROWS)
+        chosen = np.random.default_rng(0).choice(outputs, rows, replace=False)
+        some = np.abs(weights[np.sort(chosen)])
         largest = some[..., 0]
         for tap in range(1, taps):  # several times faster than over a short axis at once
             largest = np.maximum(largest, some[..., tap])
-        energy = np.einsum("oct,oct->c", some, some) * (outputs / len(some))
+        energy = np.einsum("oct,oct->c", some, some) * (outputs / rows)
         return cls(
             widest=np.maximum(high, -low).max(axis=1),
             largest=largest,
             energy=energy,
             taps=taps,
-            step=step,
+            share=outputs / rows,
         )
 
 
 def _noise(
-    group: SmoothGroup, channels: Channels, weights: list[_Weights], found: Alignment, limit: float
+    found: Alignment, after: Channels, step: float, weights: list[_Weights], limit: float
 ) -> float:
     """Expected squared error at the outputs, each rounding being uniform: a step's square over 12.
 
@@ -300,18 +312,18 @@ def _noise(
     error counts on what varies, its mean is taken back by bias correction.
 
     Args:
+        after: the channels as the candidate leaves them.
+        step: of their range then.
         limit: no more is computed once the error is seen to be above it.
     """
-    after = channels.changed(found.shift, found.factor)
-    step = after.step(group.scheme)
     power = float(np.maximum(after.mean_square - after.mean**2, 0).sum())
     factors = found.factor.astype(np.float32)
     total = sum(step**2 * float(found.factor**2 @ each.energy) / 12 for each in weights)
     for each in weights:
         if total > limit:
             return total
-        steps = (each.largest * factors).max(axis=1) / 127
-        total += float(steps @ steps) * each.step * power * each.taps / 12
+        widest = (each.largest * factors).max(axis=1) / 127
+        total += float(widest @ widest) * each.share * power * each.taps / 12
     return total
 
 
@@ -340,8 +352,9 @@ def _absorb(work: Work, group: SmoothGroup, found: Alignment, weights: list[Arra
     for name, rows in zip(group.operations, weights, strict=True):
         node = work.nodes[name]
         if found.shift.any():
-            spread_shift = np.repeat(found.shift.astype(rows.dtype), rows.shape[2])
-            add_to_bias(node, output_axis(node), rows.reshape(len(rows), -1) @ spread_shift)
+            kind = np.result_type(rows.dtype, np.float32)
+            taps = np.repeat(found.shift, rows.shape[2]).astype(kind)
+            add_to_bias(node, output_axis(node), rows.reshape(len(rows), -1) @ taps)
         _multiply(work, node, found.factor)
 
 

@@ -28,7 +28,7 @@ from quant.work import Work
 
 Array = NDArray[Any]
 
-WIDEST = 256
+WIDEST = 128
 """Inputs per output up to which a layer is rounded so: the time grows with their square."""
 
 _AT_ONCE = 1 << 19

@@ -30,9 +30,15 @@ class KeptStatistics:
         return self.answers
 
     def keep(self, answers: Mapping[Need, Array]) -> None:
-        needs = [[_CONVERTER.unstructure(need), list(a.shape)] for need, a in answers.items()]
-        values = np.concatenate([each.reshape(-1) for each in answers.values()])
-        self.cache.write(Kind.STATISTICS, self.key, encode(needs, {"values": values}))
+        values: dict[str, list[Array]] = {}
+        for each in answers.values():
+            values.setdefault(each.dtype.name, []).append(each.reshape(-1))
+        needs = [
+            [_CONVERTER.unstructure(need), list(each.shape), each.dtype.name]
+            for need, each in answers.items()
+        ]
+        joined = {kind: np.concatenate(parts) for kind, parts in values.items()}
+        self.cache.write(Kind.STATISTICS, self.key, encode(needs, joined))
 
     def state(self, needs: Sequence[Need]) -> CacheState:
         """How many of the needs can be answered."""
@@ -48,11 +54,12 @@ def open_statistics(cache: Cache, key: str) -> KeptStatistics:
 
 
 def _answers(content: bytes) -> dict[Need, Array]:
+    """The answers of one entry, which holds those of each number type one behind the other."""
     needs, arrays = decode(content)
-    shapes = [tuple(shape) for _, shape in needs]
-    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
-    parts = np.split(arrays["values"], ends[:-1])
-    return {
-        _CONVERTER.structure(need, Need): part.reshape(shape)
-        for (need, _), shape, part in zip(needs, shapes, parts, strict=True)
-    }
+    found: dict[Need, Array] = {}
+    starts = dict.fromkeys(arrays, 0)
+    for need, shape, kind in needs:
+        stop = starts[kind] + int(np.prod(shape))
+        found[_CONVERTER.structure(need, Need)] = arrays[kind][starts[kind] : stop].reshape(shape)
+        starts[kind] = stop
+    return found

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quant.errors import SamplesError
+from quant.parameters import Aggregator
 from quant.plan import Subset, TensorRef
 from quant.runtime import opset, ov
 from quant.statistics.calibration import calibration_model
@@ -27,6 +32,14 @@ def points_of(name: str, axis: int, channels: int) -> Need:
     )
 
 
+MEAN = Need(
+    tensor=TensorRef("t0"),
+    reduction=Reduction.MEAN,
+    aggregator=Aggregator.MEAN,
+    subset=Subset(),
+)
+
+
 def model_of(shapes: list[Shape]) -> ov.Model:
     """An input for each shape, and a tensor of its values named t0, t1, ..."""
     inputs = [models.parameter(f"x{i}", *shape) for i, shape in enumerate(shapes)]
@@ -40,7 +53,9 @@ def places(points: np.ndarray, tensor: np.ndarray, axis: int) -> set[Shape]:
     every channel."""
     found = set()
     for point in points:
-        where = {tuple(np.delete(np.argwhere(tensor == value)[0], axis)) for value in point}
+        where = {
+            tuple(np.delete(np.argwhere(tensor == value)[0], axis).tolist()) for value in point
+        }
         assert len(where) == 1
         found |= where
     return found
@@ -89,7 +104,7 @@ def test_points_lie_all_over_a_picture() -> None:
     sample = np.arange(2400, dtype=np.float32).reshape(shape)
     wanted = points_of("t0", 1, 1)
     found = collect_needs(model_of([shape]), [wanted], [[sample]]).values[wanted]
-    assert places(found, sample, 1) == {(0, y, x) for y in (10, 30) for x in (15, 45)}
+    assert places(found, sample, 1) == {(0, y, x) for y in (9, 29) for x in (14, 44)}
 
 
 def test_the_first_item_of_a_batch_of_any_size() -> None:
@@ -98,3 +113,83 @@ def test_the_first_item_of_a_batch_of_any_size() -> None:
     found = collect_needs(model_of([(-1, 3, 6, 6)]), [wanted], [[sample]]).values[wanted]
     assert {place[0] for place in places(found, sample, 1)} == {0}
     assert len(places(found, sample, 1)) == POINTS
+
+
+def test_a_batch_without_items_has_zeros_and_moves_no_other_value() -> None:
+    """As regions of a detector that found none; in front of what other samples are read of."""
+    needs = [points_of("t0", 1, 3), dataclasses.replace(MEAN, tensor=TensorRef("t1"))]
+    samples = [
+        [np.full((count, 3, 6, 6), 5, np.float32), np.full((1, 2), i, np.float32)]
+        for i, count in enumerate((2, 0, 1))
+    ]
+    found = collect_needs(model_of([(-1, 3, 6, 6), (1, 2)]), needs, samples).values
+    assert found[needs[0]].reshape(3, -1).tolist() == [[5] * 12, [0] * 12, [5] * 12]
+    assert found[needs[1]].tolist() == [1]
+
+
+def test_tensors_of_whole_numbers_and_many_of_them() -> None:
+    """More than are joined at once, beside reductions of the same tensors."""
+    shapes: list[Shape] = [(1, 1 + i % 5, 6, 4 + i) for i in range(40)]
+    inputs = [
+        opset.parameter(shape, np.int32 if i % 3 else np.float32, name=f"x{i}")
+        for i, shape in enumerate(shapes)
+    ]
+    results = [models.named(opset.add(x, x), f"t{i}") for i, x in enumerate(inputs)]
+    rng = np.random.default_rng(3)
+    sample = [rng.permutation(np.prod(s)).reshape(s).astype(np.float32) for s in shapes]
+    points = [points_of(f"t{i}", 1, shape[1]) for i, shape in enumerate(shapes)]
+    means = [dataclasses.replace(MEAN, tensor=each.tensor) for each in points]
+    found = collect_needs(models.finish(results, inputs), [*points, *means], [sample]).values
+    for values, point, mean in zip(sample, points, means, strict=True):
+        assert len(places(found[point] / 2, values, 1)) == POINTS
+        np.testing.assert_allclose(found[mean], 2 * values.mean(), rtol=1e-5)
+
+
+def test_points_of_two_subsets_are_their_own() -> None:
+    samples = [np.full((1, 2, 4, 4), i, np.float32) for i in range(50)]
+    few, first = (
+        dataclasses.replace(points_of("t0", 1, 2), subset=subset)
+        for subset in (Subset(few=5), Subset(size=3))
+    )
+    found = collect_needs(model_of([(1, 2, 4, 4)]), [few, first], samples).values
+    assert found[few][::POINTS, 0].tolist() == [0, 10, 20, 30, 40]
+    assert found[first][::POINTS, 0].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("subset", "count", "chosen"),
+    [
+        (Subset(few=4), 3, [0, 1, 2]),
+        (Subset(size=8, few=4), 100, [0, 2, 4, 6]),
+        (Subset(size=8, few=4), 5, [0, 1, 2, 3]),
+    ],
+)
+def test_few_samples_come_from_all_over_the_subset(
+    subset: Subset, count: int, chosen: list[int]
+) -> None:
+    samples = [np.full((1, 2), i, np.float32) for i in range(count)]
+    wanted = dataclasses.replace(points_of("t0", 1, 2), subset=subset)
+    found = collect_needs(model_of([(1, 2)]), [wanted], samples).values[wanted]
+    assert found[::POINTS, 0].tolist() == chosen
+
+
+def test_few_of_a_draw_are_drawn_and_few_of_an_iterator_are_the_first() -> None:
+    samples = [np.full((1, 2), i, np.float32) for i in range(60)]
+    drawn = np.sort(np.random.default_rng(7).permutation(60)[:20])[::4].tolist()
+    shuffled = Subset(size=20, shuffle=True, seed=7, few=5)
+    for subset, given_samples, chosen in (
+        (shuffled, samples, drawn),
+        (Subset(few=5), iter(samples), [0, 1, 2, 3, 4]),
+    ):
+        wanted = dataclasses.replace(points_of("t0", 1, 2), subset=subset)
+        found = collect_needs(model_of([(1, 2)]), [wanted], given_samples).values[wanted]
+        assert found[::POINTS, 0].tolist() == chosen
+
+
+def test_points_that_are_not_finite_are_refused() -> None:
+    """OpenVINO's extremes pass over NaN."""
+    sample = np.ones((1, 2, 2, 2), np.float32)
+    sample[0, 1] = np.nan
+    extreme = dataclasses.replace(MEAN, reduction=Reduction.MAX)
+    with pytest.raises(SamplesError, match="sample 0: the result of 't0' holds NaN"):
+        collect_needs(model_of([(1, 2, 2, 2)]), [points_of("t0", 1, 2), extreme], [sample])

@@ -100,10 +100,15 @@ def test_even_channels_are_left_alone() -> None:
     assert (found.name, found.factor.tolist()) == ("none", [1.0] * 6)
 
 
-def smoothing(peak: Array, weights: Array, *, low: Array | None = None) -> Alignment:
-    """The choice for channels that reach from `low`, else from minus the peak, to the peak."""
+def smoothing(
+    peak: Array, weights: Array, *, low: Array | None = None, varies: float = 1 / 36
+) -> Alignment:
+    """The choice for channels that reach from `low`, else from minus the peak, to the peak.
+
+    `varies`: their variance over the square of their width.
+    """
     low = -peak if low is None else low
-    mean, spread = (low + peak) / 2, np.square(peak - low) / 36
+    mean, spread = (low + peak) / 2, np.square(peak - low) * varies
     channels = Channels(low=low, high=peak, mean=mean, mean_square=spread + mean**2)
     group = SmoothGroup(
         quantizer="q",
@@ -299,3 +304,22 @@ def test_layers_on_matrices_stay_close(
     result = quant.quantize(model, given, target=cpu, model_type=model_type)
     expected, found = models.evaluate(model, given[0]), models.evaluate(result.model, given[0])
     assert sqnr_db(expected[0], found[0]) > 10
+
+
+def test_some_output_channels_tell_the_noise_of_all() -> None:
+    """Of a wide layer whose outputs repeat those of a narrow one, exactly."""
+    rng = np.random.default_rng(5)
+    narrow = rng.standard_normal((1, 12, 9)).astype(np.float32)
+    one, many = (smooth._Weights.of(np.repeat(narrow, n, axis=0)) for n in (1, 300))
+    np.testing.assert_allclose(many.energy, 300 * one.energy, rtol=1e-5)
+    np.testing.assert_allclose(many.widest, one.widest)
+    assert many.share * len(many.largest) == 300
+    assert len(many.largest) < 300
+
+
+def test_how_channels_vary_decides_how_much_is_moved() -> None:
+    """What varies little costs little where weights are coarse, so weights take more of it."""
+    weights = np.random.default_rng(1).standard_normal((16, 4)) * [1, 1, 1, 8]
+    high = np.array([1.0, 1, 1, 64])
+    steady, lively = (smoothing(high, weights, varies=share).name for share in (1e-6, 0.2))
+    assert float(steady.split()[-1]) > float(lively.split()[-1])
