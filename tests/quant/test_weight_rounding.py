@@ -225,7 +225,7 @@ def rounded(model: ov.Model, target: Target) -> list[str]:
 
 @pytest.mark.parametrize(
     ("sizes", "kernel", "is_rounded"),
-    [((8, 256), 1, True), ((8, 257), 1, False), ((8, 1), 1, False), ((8, 4), 3, False)],
+    [((8, 128), 1, True), ((8, 129), 1, False), ((8, 1), 1, False), ((8, 4), 3, False)],
     ids=str,
 )
 def test_layers_of_one_tap_and_few_inputs(
