@@ -19,7 +19,7 @@ from quant.statistics.constants import Constants
 from quant.statistics.distribution import histogram_node
 from quant.statistics.layout import Layout, layout
 from quant.statistics.need import Need, Reduction
-from quant.statistics.points import Grid, Joined, grid, picked
+from quant.statistics.points import Grid, Joined, grid, picked, thinned
 from quant.statistics.tap import Part, Tap, tap
 
 
@@ -189,6 +189,8 @@ def _reduced(tapped: Tapped, constants: Constants) -> ov.Node:
             opset.reduce_prod(opset.shape_of(tensor, "i64"), _int(0)), _int(tap.channels)
         )
     else:
+        if tap.reduction is Reduction.MEAN and (some := thinned(tensor, channels or 0)) is not None:
+            tensor = some.cut(tensor, constants)
         axes = constants(axis for axis in range(rank) if axis != channels)
         values = _REDUCE[tap.reduction](tensor, axes, keep_dims=True)
     return values if values.get_element_type() == ov.Type.f32 else opset.convert(values, "f32")

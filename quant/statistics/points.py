@@ -63,7 +63,7 @@ class Grid:
         every = [int(each == 0) for each in self.count]
         bounds = (constants(each) for each in (self.begin, end, self.step))
         found = opset.strided_slice(tensor, *bounds, every, every)
-        if shape[0].is_dynamic:  # of a batch without items zeros
+        if shape[0].is_dynamic and self.count[0]:  # of a batch without items zeros
             found = opset.reduce_sum(found, constants([0]), keep_dims=True)
         return found.output(0)
 
@@ -110,6 +110,32 @@ def _counts(sizes: Sequence[int]) -> list[int] | None:
     else:
         return None
     return counts
+
+
+LARGE = 1 << 18
+"""Values per sample above which a tensor is too large for a core's cache, as a megabyte is."""
+
+_STRIDE = 3
+"""Of neighbours, which are alike, one is enough; not every second one, since upsampling leaves
+patterns of twos."""
+
+
+def thinned(tensor: ov.Output, axis: int) -> Grid | None:
+    """Every third position along each axis of a large tensor, for means, which take another read of
+    it from memory otherwise; None of one that is small, or whose sizes are not known."""
+    shape = list(tensor.get_partial_shape())
+    if axis != 1 or len(shape) < 3 or any(each.is_dynamic for each in shape[1:]):
+        return None
+    sizes = [each.get_length() for each in shape[2:]]
+    if np.prod(sizes) * shape[1].get_length() < LARGE or min(sizes) < _STRIDE:
+        return None
+    places = len(sizes)
+    return Grid(
+        begin=(0, 0, *[1] * places),
+        step=(1, 1, *[_STRIDE] * places),
+        count=(0, 0, *((size + 1) // _STRIDE for size in sizes)),
+        axis=1,
+    )
 
 
 def picked(tensor: ov.Output, axis: int, channels: int) -> ov.Node:
