@@ -193,3 +193,22 @@ def test_points_that_are_not_finite_are_refused() -> None:
     extreme = dataclasses.replace(MEAN, reduction=Reduction.MAX)
     with pytest.raises(SamplesError, match="sample 0: the result of 't0' holds NaN"):
         collect_needs(model_of([(1, 2, 2, 2)]), [points_of("t0", 1, 2), extreme], [sample])
+
+
+@pytest.mark.parametrize("shape", [(2, 64, 75, 64), (1, 4, 66000), (1, 8, 32, 33, 32)])
+def test_means_of_large_pictures_come_from_some_positions(shape: Shape) -> None:
+    """Evenly, of every item; a checkerboard, as upsampling leaves, has its mean, and no extreme is
+    missed."""
+    rng = np.random.default_rng(2)
+    sample = rng.standard_normal(shape).astype(np.float32)
+    sample += np.where(np.indices(shape)[2:].sum(axis=0) % 2, 3, -1).astype(np.float32)
+    mean = dataclasses.replace(MEAN, channel_axis=1, channels=shape[1])
+    high = dataclasses.replace(mean, reduction=Reduction.MAX)
+    calibration, _ = calibration_model(model_of([shape]), [mean, high])
+    assert [n.get_type_name() for n in calibration.get_ops()].count("StridedSlice") == 1
+    found = collect_needs(model_of([shape]), [mean, high], [[sample]]).values
+    axes = tuple(i for i in range(len(shape)) if i != 1)
+    np.testing.assert_allclose(found[mean], sample.mean(axis=axes), atol=0.2)
+    np.testing.assert_allclose(found[high], sample.max(axis=axes))
+    some = sample[(slice(None), slice(None), *[slice(1, None, 3)] * (len(shape) - 2))]
+    np.testing.assert_allclose(found[mean], some.mean(axis=axes), atol=1e-4)
