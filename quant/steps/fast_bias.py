@@ -169,8 +169,8 @@ def moved_means(
 ) -> Array | None:
     """By how much quantization moves the mean of each channel of an operation's input, `[C_in]`.
 
-    As far as the samples agree: what they scatter by is taken off, since a mean of few values is
-    never exactly zero. Source: the positive part of James and Stein's estimator (1961).
+    As far as the samples agree: a mean over all positions is mostly one of backgrounds, and what
+    differs from sample to sample is not taken back by a constant where it matters.
     """
     if site.quantizer is None or not work.levels[site.quantizer].is_executable:
         return None
@@ -181,9 +181,12 @@ def moved_means(
     mean, count = moved.mean(axis=0), len(moved)
     if count == 1:
         return None
-    doubt = moved.var(axis=0) / (count - 1)
-    return np.asarray(mean * np.maximum(1 - doubt / np.maximum(mean**2, _TINY), 0))
+    return np.asarray(mean**3 / np.maximum(mean**2 + _SCATTER * moved.var(axis=0), _TINY))
 
+
+_SCATTER = 0.25
+"""How much of the samples' variance a mean is weighed against, the Wiener filter's way. Source:
+drops of a detector, see docs/choices.md."""
 
 _TINY = 1e-300
 """So that nothing is divided by zero."""
