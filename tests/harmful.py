@@ -44,9 +44,9 @@ def harmful_net(*harmful: int, depth: int = 5) -> ov.Model:
     return finish([named(opset.add(head, constant(balance, "head/bias")), "head/add")], [x])
 
 
-def harmful_samples(count: int = 256, middle: float = 0) -> list[Array]:
-    """Samples `[1, 16]`, the first value 0, the others around the middle."""
-    x = np.random.default_rng(1).standard_normal((count, 1, WIDTH)).astype(np.float32) + middle
+def harmful_samples(count: int = 256) -> list[Array]:
+    """Samples `[1, 16]`, the first value 0."""
+    x = np.random.default_rng(1).standard_normal((count, 1, WIDTH)).astype(np.float32)
     x[:, :, 0] = 0
     return list(x)
 

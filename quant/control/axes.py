@@ -65,7 +65,13 @@ AXES = (
     ),
     Axis(
         name="bias",
-        fixed_by=("use_fast_bias", "use_bias_correction", "threshold", "apply_for_all_nodes"),
+        fixed_by=(
+            "use_fast_bias",
+            "use_bias_correction",
+            "use_weight_rounding",
+            "threshold",
+            "apply_for_all_nodes",
+        ),
         options=((("use_fast_bias", False),), (("use_bias_correction", False),)),
     ),
 )

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
+from typing import Any
 
 import numpy as np
 
@@ -149,7 +150,7 @@ def _vector(tapped: Sequence[Tapped]) -> ov.Node:
             values = [(opset.concat([part for part, _ in values], kind[0]), None)]
         for part, form in values:
             fits = form is not None and form[0] == rank and form[1] in (axis, None)
-            parts.append(part if fits else opset.reshape(part, shape, special_zero=False))
+            parts.append(part if fits else _shaped(part, form, shape, rank))
     joined = opset.concat(parts, axis)
     return joined if rank == 1 else opset.reshape(joined, constants([-1]), special_zero=False)
 
@@ -161,14 +162,27 @@ Form = tuple[int, int | None]
 def _form(tapped: Tapped) -> Form | None:
     """None where what a tap makes of the tensor has a shape of its own."""
     rank = _rank(tapped.tensor)
-    return (rank, _axis(tapped.tap, rank)) if tapped.tap.reduction in _REDUCE and rank else None
+    is_reduced = tapped.tap.reduction in _REDUCE or (tapped.grid and tapped.grid.is_single)
+    return (rank, _axis(tapped.tap, rank)) if is_reduced and rank else None
 
 
 def _commonest(forms: Sequence[Form | None]) -> tuple[int, int]:
-    """The rank and the channels' axis that most reductions have, any axis where they are of whole
-    tensors; those of a vector without any."""
-    found = Counter((form[0], form[1] or 0) for form in forms if form)
-    return found.most_common(1)[0][0] if found else (1, 0)
+    """The rank that most reductions have, and the channels' axis of most of those, any where they
+    are of whole tensors; those of a vector without any."""
+    ranks = Counter(form[0] for form in forms if form)
+    if not ranks:
+        return 1, 0
+    rank = ranks.most_common(1)[0][0]
+    axes = Counter(form[1] for form in forms if form and form[0] == rank and form[1] is not None)
+    return rank, axes.most_common(1)[0][0] if axes else 0
+
+
+def _shaped(part: ov.Output, form: Form | None, shape: ov.Node, rank: int) -> ov.Node:
+    """A part in the others' shape. A matrix of one row or column is turned: OpenVINO (2026.4.1)
+    removes a Reshape behind a reduction of the model's own that would do it."""
+    if form is not None and form[0] == rank == 2:
+        return opset.transpose(part, np.array([1, 0], np.int64))
+    return opset.reshape(part, shape, special_zero=False)
 
 
 def _reduced(tapped: Tapped, constants: Constants) -> ov.Node:
@@ -189,11 +203,25 @@ def _reduced(tapped: Tapped, constants: Constants) -> ov.Node:
             opset.reduce_prod(opset.shape_of(tensor, "i64"), _int(0)), _int(tap.channels)
         )
     else:
-        if tap.reduction is Reduction.MEAN and (some := thinned(tensor, channels or 0)) is not None:
-            tensor = some.cut(tensor, constants)
-        axes = constants(axis for axis in range(rank) if axis != channels)
-        values = _REDUCE[tap.reduction](tensor, axes, keep_dims=True)
+        values = _reduction(tensor, tap, constants)
     return values if values.get_element_type() == ov.Type.f32 else opset.convert(values, "f32")
+
+
+def _reduction(tensor: ov.Output, tap: Tap, constants: Constants) -> Any:
+    """What is left of the tensor, with its rank.
+
+    Of single values nothing is reduced: OpenVINO (2026.4.1) removes such an operation, and the
+    Reshape behind it as well, which is needed.
+    """
+    rank = _rank(tensor)
+    channels = _axis(tap, rank)
+    axes = [axis for axis in range(rank) if axis != channels]
+    shape = tensor.get_partial_shape()
+    if tap.reduction is not Part.NORM and all(shape[i] == ov.Dimension(1) for i in axes):
+        return tensor
+    if tap.reduction is Reduction.MEAN and (some := thinned(tensor, channels or 0)) is not None:
+        tensor = some.cut(tensor, constants)
+    return _REDUCE[tap.reduction](tensor, constants(axes), keep_dims=True)
 
 
 _REDUCE = {

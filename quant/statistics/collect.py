@@ -13,9 +13,9 @@ from quant.runtime import ov
 from quant.statistics.accumulate import Accumulator
 from quant.statistics.calibration import calibration_model
 from quant.statistics.chunk import Chunk
-from quant.statistics.layout import Layout
 from quant.statistics.need import Need, Statistics
 from quant.statistics.passes import Progress, Samples, infer
+from quant.statistics.tap import Tap
 
 
 def collect_needs(
@@ -46,15 +46,15 @@ def collect_needs(
         total = infer(calibration, samples, subsets, chunk.add, progress)
         chunk.flush()
         if chunk.broken is not None:
-            raise _not_finite(layout, *chunk.broken)
+            raise _broken(*chunk.broken)
         for accumulator in accumulators:
             values |= accumulator.answers()
     return Statistics(values=values, sample_count=total)
 
 
-def _not_finite(layout: Layout, index: int, place: int) -> SamplesError:
+def _broken(index: int, tap: Tap, fault: str) -> SamplesError:
     message = (
-        f"the result of {layout.tap_of(place).op!r} holds NaN or infinity, so it has no range; "
-        "check the sample, or put the operations that read it into ignored"
+        f"the result of {tap.op!r} {fault}, so it has no range; check the sample, or put the "
+        "operations that read it into ignored"
     )
     return SamplesError(message, index)

@@ -35,6 +35,7 @@ class Layout:
         width: how many columns there are.
         following: a column, the columns of whose values it takes one, and which.
         known: a column, and its value.
+        extremes: for each tensor a column of its minima, and that of the same channel's maximum.
         magnitudes: columns, and those of the minima and maxima that they are the larger one of.
         squares: columns, and those of the norms and counts that they are the mean square of.
     """
@@ -46,6 +47,7 @@ class Layout:
     width: int
     following: tuple[tuple[int, Columns, Extreme], ...]
     known: tuple[tuple[int, float], ...]
+    extremes: tuple[Columns, Columns]
     magnitudes: tuple[Columns, Columns, Columns]
     squares: tuple[Columns, Columns, Columns]
 
@@ -68,6 +70,15 @@ class Layout:
         if (row := np.flatnonzero(self.filling == place)).size:
             return next(tap for tap, columns in self.columns.items() if row[0] in columns)
         return next(tap for tap, places in self.points.items() if place in places)
+
+    def empty(self, row: Rows) -> Tap | None:
+        """A tap of a tensor without elements, whose minimum is above its maximum, in a completed
+        row; None where there is none."""
+        low, high = self.extremes
+        places = np.flatnonzero(row[low] > row[high])
+        if not places.size:
+            return None
+        return next(tap for tap, own in self.columns.items() if low[places[0]] in own)
 
     def complete(self, rows: Rows) -> None:
         """Fills all columns of `[samples, width]` behind those."""
@@ -126,6 +137,7 @@ def layout(
             for each, source in following.items()
         ),
         known=tuple((at, known[each]) for each, at in constants.items()),
+        extremes=_extremes(columns),
         magnitudes=_derived(columns, [t for t in derived if t.reduction is Reduction.ABS_MAX]),
         squares=_derived(columns, [t for t in derived if t.reduction is Reduction.MEAN_SQUARE]),
     )
@@ -155,6 +167,17 @@ def _placed(taps: Iterable[Tap], start: int) -> tuple[dict[Tap, Columns], int]:
         found[each] = np.arange(start, start + each.length)
         start += each.length
     return found, start
+
+
+def _extremes(columns: Mapping[Tap, Columns]) -> tuple[Columns, Columns]:
+    pairs = [
+        (low[:1], columns[high][:1])
+        for each, low in columns.items()
+        if each.reduction is Reduction.MIN and (high := each.of(Reduction.MAX)) in columns
+    ]
+    none = [(np.zeros(0, dtype=np.intp),) * 2]
+    lows, highs = (np.concatenate(each) for each in zip(*none, *pairs, strict=True))
+    return lows, highs
 
 
 def _derived(columns: Mapping[Tap, Columns], taps: list[Tap]) -> tuple[Columns, Columns, Columns]:

@@ -36,11 +36,16 @@ class Grid:
     axis: int
 
     @property
+    def is_single(self) -> bool:
+        """Whether there is one position, so that it is what a reduction leaves."""
+        return all(each <= 1 for each in self.count)
+
+    @property
     def joined(self) -> Joined | None:
         """What is the same for grids that are joined along the channels as they are, and then lie
-        one behind the other; None where there are positions in front of the channels."""
+        one behind the other; None where there are positions in front of the channels, or one."""
         is_first = all(each == 1 for each in self.count[: self.axis])
-        return (self.axis, self.count) if is_first else None
+        return (self.axis, self.count) if is_first and not self.is_single else None
 
     def columns(self, channels: int) -> NDArray[np.intp]:
         """Of the values as they are cut, those of `[POINTS, channels]`; a tensor with a single
@@ -48,7 +53,9 @@ class Grid:
         positions = int(np.prod([each or 1 for each in self.count]))
         places = np.arange(POINTS)[:, None] % positions
         channel = np.arange(channels)[None]
-        found = channel * positions + places if self.joined else places * channels + channel
+        found = places * channels + channel
+        if self.joined:
+            found = channel * positions + places
         return np.asarray(found.reshape(-1))
 
     def cut(self, tensor: ov.Output, constants: Constants) -> ov.Output:
@@ -115,25 +122,25 @@ def _counts(sizes: Sequence[int]) -> list[int] | None:
 LARGE = 1 << 18
 """Values per sample above which a tensor is too large for a core's cache, as a megabyte is."""
 
-_STRIDE = 3
-"""Of neighbours, which are alike, one is enough; not every second one, since upsampling leaves
-patterns of twos."""
+_STRIDE = 5
+"""Of neighbours, which are alike, one is enough; a number that upsampling has not, which leaves
+patterns of twos and threes."""
 
 
 def thinned(tensor: ov.Output, axis: int) -> Grid | None:
-    """Every third position along each axis of a large tensor, for means, which take another read of
-    it from memory otherwise; None of one that is small, or whose sizes are not known."""
+    """Every fifth position along each axis of a large tensor, for means, which take another read of
+    it from memory otherwise; None of one that is small, or short, or whose sizes are not known."""
     shape = list(tensor.get_partial_shape())
     if axis != 1 or len(shape) < 3 or any(each.is_dynamic for each in shape[1:]):
         return None
     sizes = [each.get_length() for each in shape[2:]]
-    if np.prod(sizes) * shape[1].get_length() < LARGE or min(sizes) < _STRIDE:
+    if np.prod(sizes) * shape[1].get_length() < LARGE or min(sizes) < 4 * _STRIDE:
         return None
     places = len(sizes)
     return Grid(
-        begin=(0, 0, *[1] * places),
+        begin=(0, 0, *[_STRIDE // 2] * places),
         step=(1, 1, *[_STRIDE] * places),
-        count=(0, 0, *((size + 1) // _STRIDE for size in sizes)),
+        count=(0, 0, *((size + _STRIDE // 2) // _STRIDE for size in sizes)),
         axis=1,
     )
 

@@ -175,10 +175,11 @@ def _weights(work: Work, node: ov.Node, site: TuningSite) -> tuple[Weights, Arra
     """The layer's weights as they are, and the constant that they were rounded from."""
     constant = node.input_value(1).get_node().input_value(0).get_node().data
     levels = work.levels[site.quantizer]
-    values = work.unrounded.get(site.operation, constant).astype(np.float32)
+    original = work.unrounded.get(site.operation, constant).astype(np.float32)
+    integers = to_integers(constant.astype(np.float32), levels)
     rows = [
         _to_rows(node, np.broadcast_to(each, constant.shape), site).astype(np.float64)
-        for each in (to_integers(values, levels), levels.scale, levels.zero_point)
+        for each in (integers, levels.scale, levels.zero_point)
     ]
     channels = site.groups * site.channels
     found = bias_of(node, output_axis(node), channels)
@@ -189,7 +190,7 @@ def _weights(work: Work, node: ov.Node, site: TuningSite) -> tuple[Weights, Arra
         zero=rows[2][..., 0],
         bias=bias.reshape(site.groups, site.channels),
     )
-    return start, _to_rows(node, values, site).astype(np.float64)
+    return start, _to_rows(node, original, site).astype(np.float64)
 
 
 def _to_rows(node: ov.Node, w: Array, site: TuningSite) -> Array:

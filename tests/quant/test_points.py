@@ -197,11 +197,13 @@ def test_points_that_are_not_finite_are_refused() -> None:
 
 @pytest.mark.parametrize("shape", [(2, 64, 75, 64), (1, 4, 66000), (1, 8, 32, 33, 32)])
 def test_means_of_large_pictures_come_from_some_positions(shape: Shape) -> None:
-    """Evenly, of every item; a checkerboard, as upsampling leaves, has its mean, and no extreme is
-    missed."""
+    """Evenly, of every item; patterns of two and three, as upsampling leaves, have their mean, and
+    no extreme is missed."""
     rng = np.random.default_rng(2)
     sample = rng.standard_normal(shape).astype(np.float32)
-    sample += np.where(np.indices(shape)[2:].sum(axis=0) % 2, 3, -1).astype(np.float32)
+    places = np.indices(shape)[2:]
+    sample += np.where(places.sum(axis=0) % 2, 3, -1).astype(np.float32)
+    sample += np.where((places % 3 == 1).all(axis=0), 9, 0).astype(np.float32)
     mean = dataclasses.replace(MEAN, channel_axis=1, channels=shape[1])
     high = dataclasses.replace(mean, reduction=Reduction.MAX)
     calibration, _ = calibration_model(model_of([shape]), [mean, high])
@@ -210,5 +212,29 @@ def test_means_of_large_pictures_come_from_some_positions(shape: Shape) -> None:
     axes = tuple(i for i in range(len(shape)) if i != 1)
     np.testing.assert_allclose(found[mean], sample.mean(axis=axes), atol=0.2)
     np.testing.assert_allclose(found[high], sample.max(axis=axes))
-    some = sample[(slice(None), slice(None), *[slice(1, None, 3)] * (len(shape) - 2))]
+    some = sample[(slice(None), slice(None), *[slice(2, None, 5)] * (len(shape) - 2))]
     np.testing.assert_allclose(found[mean], some.mean(axis=axes), atol=1e-4)
+
+
+def test_means_and_points_of_single_values_stand_side_by_side() -> None:
+    """OpenVINO removes a reduction of one value, and the Reshape behind it too."""
+    x = models.parameter("x", 1, 6, 8)
+    pooled = models.named(opset.reduce_mean(x, np.array([1]), keep_dims=False), "t0")
+    sample = np.random.default_rng(4).standard_normal((1, 6, 8)).astype(np.float32)
+    whole = [dataclasses.replace(MEAN, reduction=each) for each in (Reduction.MIN, Reduction.MAX)]
+    mean = dataclasses.replace(MEAN, channel_axis=1, channels=8)
+    needs = [*whole, points_of("t0", 1, 8), mean]
+    found = collect_needs(models.finish([pooled], [x]), needs, [sample]).values
+    np.testing.assert_allclose(found[mean], sample.mean(axis=1)[0], atol=1e-6)
+    np.testing.assert_allclose(found[needs[2]], np.tile(found[mean], (POINTS, 1)), atol=1e-6)
+
+
+def test_a_sample_without_elements_has_no_range() -> None:
+    """OpenVINO's extremes of it would be the largest numbers there are."""
+    needs = [
+        dataclasses.replace(MEAN, reduction=each, channel_axis=1, channels=3)
+        for each in (Reduction.MIN, Reduction.MAX)
+    ]
+    samples = [np.full((count, 3), 5, np.float32) for count in (2, 0, 1)]
+    with pytest.raises(SamplesError, match="sample 1: the result of 't0' has no elements"):
+        collect_needs(model_of([(-1, 3)]), needs, samples)

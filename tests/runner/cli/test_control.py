@@ -36,9 +36,9 @@ outputs: {{dir: "{out}", reports: [json, html]}}
 LIMIT = "maximal_drop: 0.1"
 
 
-def write(folder: Path, *harmful: int, middle: float = 0, **changes: Any) -> Path:
+def write(folder: Path, *harmful: int, **changes: Any) -> Path:
     """A recipe beside a net with these harmful layers, FP32's classes as labels."""
-    model, samples = harmful_net(*harmful), harmful_samples(middle=middle)
+    model, samples = harmful_net(*harmful), harmful_samples()
     ov.save_model(model, folder / "harmful.xml", compress_to_fp16=False)
     x = np.concatenate(samples)
     np.savez(folder / "data.npz", x=x, y=classes(model, samples))

@@ -6,13 +6,28 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from quant.runtime import ov
+from tests.harmful import classes
+from tests.models import finish, linear, parameter
 from tests.runner.cli.test_control import report, write
 
 TUNED = "tune_hyperparams: true, use_fast_bias: true"
-BELOW_ZERO = -4
-"""The middle of samples of which a symmetric range wastes half, so that `mixed` is better."""
+
+
+def write_below_zero(folder: Path, **changes: Any) -> Path:
+    """A recipe of a linear layer whose inputs are all below zero: a symmetric range wastes half, so
+    that `mixed` is better."""
+    recipe, rng = write(folder, **changes), np.random.default_rng(0)
+    x = parameter("x", 1, 16)
+    head = linear(rng, x, (4, 16), "head")
+    x_of = rng.uniform(-5, -3, (256, 1, 16)).astype(np.float32)
+    model = finish([head], [x])
+    ov.save_model(model, folder / "harmful.xml", compress_to_fp16=False)
+    np.savez(folder / "data.npz", x=x_of[:, 0], y=classes(model, list(x_of)))
+    return recipe
 
 
 def parts(tmp_path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -32,7 +47,7 @@ def test_default_quantization_is_tuned(
     tmp_path: Path, call: Any, metric: str, names: set[str]
 ) -> None:
     changes = {"use": "DefaultQuantization", "parameters": TUNED, "metric": metric}
-    recipe = write(tmp_path, middle=BELOW_ZERO, **changes)
+    recipe = write_below_zero(tmp_path, **changes)
     code, out, _ = call("apply", recipe)
     tuning, trials = parts(tmp_path)
     assert code == 0
@@ -46,14 +61,14 @@ def test_default_quantization_is_tuned(
 
 def test_what_was_chosen_gives_the_same_model(tmp_path: Path, call: Any) -> None:
     changes = {"use": "DefaultQuantization", "parameters": TUNED}
-    call("apply", write(tmp_path, middle=BELOW_ZERO, **changes))
+    call("apply", write_below_zero(tmp_path, **changes))
     tuned = (tmp_path / "out" / "harmful.bin").read_bytes()
     tuning, trials = parts(tmp_path)
     chosen = [t["parameters"] for t in trials if t["is_better"]][-1]
     edits = [f"--set=steps.DefaultQuantization.with.{k}={v}" for k, v in chosen.items()]
     plain = TUNED.replace("true", "false", 1)
     changes = {"use": "DefaultQuantization", "parameters": plain}
-    call("apply", write(tmp_path, middle=BELOW_ZERO, **changes), *edits)
+    call("apply", write_below_zero(tmp_path, **changes), *edits)
     assert tuning["parameters"]
     assert (tmp_path / "out" / "harmful.bin").read_bytes() == tuned
 
