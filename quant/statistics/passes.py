@@ -58,7 +58,7 @@ def infer(
         model: one that is run over samples more than once is handed in `compiled`.
         samples: arrays, lists in input order, or mappings by input name; batch axis included.
         add: takes, in sample order, a sample's index, for each subset whether it holds the sample,
-            and the values of the model's outputs.
+            and the values of the model's outputs, which change when it returns.
         progress: called with the number of samples that are done.
         more: values, the same for all samples, of inputs behind those that samples have.
 
@@ -198,14 +198,21 @@ class _Order:
         self._indices[position] = index
 
     def put(self, position: int, values: list[Array]) -> None:
-        """Takes copies of the values at a position and hands on what is due."""
+        """Hands on the values at a position, and others that are due then; copies wait for those in
+        front of them."""
         with self._lock:
-            self._waiting[position] = [np.array(value) for value in values]
+            if position != self._next:
+                self._waiting[position] = [np.array(value) for value in values]
+                return
+            self._hand_on(values)
             while self._next in self._waiting:
-                self._add(self._indices.pop(self._next), self._waiting.pop(self._next))
-                self._next += 1
-                if self._progress is not None:
-                    self._progress(self._next)
+                self._hand_on(self._waiting.pop(self._next))
+
+    def _hand_on(self, values: list[Array]) -> None:
+        self._add(self._indices.pop(self._next), values)
+        self._next += 1
+        if self._progress is not None:
+            self._progress(self._next)
 
 
 def _fit(model: ov.CompiledModel, sample: Any, index: int) -> dict[int, NDArray[Any]]:

@@ -364,7 +364,7 @@ def _multiply(work: Work, node: ov.Node, factor: Array) -> None:
     axis = 1 if node.get_type_name() != "MatMul" or node.get_attributes()["transpose_b"] else 0
     shape = [-1 if i == axis else 1 for i in range(constant.data.ndim)]
     scaled = constant.data * factor.reshape(shape).astype(constant.data.dtype)
-    changed = opset.constant(scaled)
+    changed = opset.constant(scaled, shared_memory=True)  # which holds the array
     changed.set_friendly_name(constant.get_friendly_name())
     node.input(1).replace_source_output(changed.output(0))
     work.nodes[constant.get_friendly_name()] = changed
