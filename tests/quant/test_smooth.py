@@ -20,8 +20,9 @@ from quant.runtime import opset, ov
 from quant.scheme import Scheme
 from quant.statistics.collect import collect_needs
 from quant.statistics.need import Need, Reduction, Statistics
-from quant.steps import smooth
+from quant.steps import alphas, smooth
 from quant.steps.alignment import Alignment, Channels
+from quant.steps.alphas import ALPHAS, best_smoothing
 from quant.target import Target
 from quant.work import Work
 from tests import models
@@ -120,7 +121,7 @@ def smoothing(
         is_stretched=True,
         is_shifted=True,
     )
-    return smooth.best_smoothing(group, channels, [weights[..., None]], smooth.ALPHAS)
+    return best_smoothing(group, channels, [weights[..., None]], ALPHAS)
 
 
 def test_one_sided_channels_are_shifted_to_their_middle() -> None:
@@ -310,7 +311,7 @@ def test_some_output_channels_tell_the_noise_of_all() -> None:
     """Of a wide layer whose outputs repeat those of a narrow one, exactly."""
     rng = np.random.default_rng(5)
     narrow = rng.standard_normal((1, 12, 9)).astype(np.float32)
-    one, many = (smooth._Weights.of(np.repeat(narrow, n, axis=0)) for n in (1, 300))
+    one, many = (alphas._Weights.of(np.repeat(narrow, n, axis=0)) for n in (1, 300))
     np.testing.assert_allclose(many.energy, 300 * one.energy, rtol=1e-5)
     np.testing.assert_allclose(many.widest, one.widest)
     assert many.share * len(many.largest) == 300

@@ -249,3 +249,20 @@ def test_few_samples_are_enough(count: int, cpu: Target) -> None:
     model, samples = layer("groups")
     result = quant.quantize(model, samples[:count], target=cpu)
     assert np.isfinite(remaining(model, result, samples))
+
+
+def test_layerwise_tuning_starts_from_the_rounded_weights(cpu: Target) -> None:
+    model, samples = layer("matmul")
+
+    def before(*, use_weight_rounding: bool) -> float:
+        outcomes = quant.quantize(
+            model,
+            samples,
+            target=cpu,
+            use_layerwise_tuning=True,
+            use_weight_rounding=use_weight_rounding,
+        ).outcomes
+        (found,) = (text for name, text in outcomes.items() if name.startswith("tune "))
+        return float(found.split()[1])
+
+    assert before(use_weight_rounding=True) < 0.9 * before(use_weight_rounding=False)
