@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from quant.fake_quantize import Levels, asymmetric
+from quant.fake_quantize import Levels, activation_levels, asymmetric
 from quant.graph import Graph
 from quant.parameters import Aggregator, Estimator, MinMaxParameters
 from quant.placement.attention import first_attention
@@ -102,6 +102,7 @@ def _gain_bits(
     is_far = any(float(each.min()) <= FAR * float(low.min()) for each in mean)
     if quantizer.covers is not None:
         low, high = np.minimum(low, quantizer.covers[0]), np.maximum(high, quantizer.covers[1])
+    usual = activation_levels(quantizer.scheme, low, np.maximum(-low, high))
     better = asymmetric(low, high, found.first, found.first + found.levels - 1)
-    gain = float(np.log2(found.scale.max() / better.scale.max()))
+    gain = float(np.log2(usual.scale.max() / better.scale.max()))
     return gain if is_far or gain >= LEAST_GAIN_BITS else 0.0

@@ -82,13 +82,12 @@ def estimators(scheme: Scheme, common: RangeEstimator | None, request: Request) 
 
 
 def outside(scheme: Scheme, common: RangeEstimator | None, request: Request) -> float | None:
-    """The largest share of activations that may lie outside a range; None where that is open: per
-    channel, at another width than 8 bits, or where the user chose the estimators."""
+    """The largest share of activations that may lie outside a range; None where that is open: at
+    another width than 8 bits, or where the user chose the estimators."""
     wanted = request.range_estimator or common or RangeEstimator()
     is_default = wanted.preset in (None, EstimatorPreset.DEFAULT)
     is_chosen = not is_default or _is_chosen(wanted.min) or _is_chosen(wanted.max)
-    is_watched = scheme.granularity is Granularity.PERTENSOR and scheme.bits == _COARSE
-    return OUTSIDE if is_watched and not is_chosen else None
+    return OUTSIDE if scheme.bits == _COARSE and not is_chosen else None
 
 
 def few(shape: tuple[int | None, ...] | None) -> int | None:

@@ -23,6 +23,7 @@ from quant.parameters import Aggregator, ChannelAlignmentParameters
 from quant.plan import AlignedPair, ChannelAlignmentPlan, MinMaxPlan, Subset
 from quant.runtime import opset, ov
 from quant.statistics.need import Need, Reduction, Statistics, by_tensor
+from quant.steps import room
 from quant.steps.alignment import NONE, Alignment, Channels, best_alignment
 from quant.steps.bias import add_to_bias, bias_of
 from quant.steps.pairs import pairs
@@ -42,37 +43,37 @@ def plan(
 
 
 def needs(plan: ChannelAlignmentPlan) -> Iterable[Need]:
-    """The extremes, the mean and the mean square of every channel between the pairs."""
+    """What tells the reach, the mean and the mean square of every channel between the pairs."""
     for pair in plan.pairs:
-        yield from (_need(plan, pair, reduction) for reduction in _AGGREGATORS)
+        yield from _extremes(plan, pair)
+        yield from _moments(plan, pair)
 
 
-_AGGREGATORS = {
-    Reduction.MIN: Aggregator.MIN,
-    Reduction.MAX: Aggregator.MAX,
-    Reduction.MEAN: Aggregator.MEAN,
-    Reduction.MEAN_SQUARE: Aggregator.MEAN,
-}
+def _extremes(plan: ChannelAlignmentPlan, pair: AlignedPair) -> Iterable[Need]:
+    return room.needs(pair.tensor, plan.subset, 1, pair.channels)
 
 
-def _need(plan: ChannelAlignmentPlan, pair: AlignedPair, reduction: Reduction) -> Need:
-    return Need(
-        tensor=pair.tensor,
-        reduction=reduction,
-        aggregator=_AGGREGATORS[reduction],
-        subset=plan.subset,
-        channel_axis=1,
-        channels=pair.channels,
-    )
+def _moments(plan: ChannelAlignmentPlan, pair: AlignedPair) -> Iterable[Need]:
+    for reduction in (Reduction.MEAN, Reduction.MEAN_SQUARE):
+        yield Need(
+            tensor=pair.tensor,
+            reduction=reduction,
+            aggregator=Aggregator.MEAN,
+            subset=plan.subset,
+            channel_axis=1,
+            channels=pair.channels,
+        )
 
 
 def apply(work: Work, plan: ChannelAlignmentPlan, statistics: Statistics) -> Statistics:
     """Aligns each pair where that lowers the noise; returns statistics as they are after it."""
     replaced, asked = dict(statistics.replaced), by_tensor(statistics)
     for pair in plan.pairs:
-        low, high, mean, square = (
-            statistics.values[_need(plan, pair, each)] for each in _AGGREGATORS
+        tensor = work.nodes[pair.tensor.op].output(pair.tensor.port)
+        low, high = room.reach(
+            _extremes(plan, pair), statistics, pair.consumer, room.positions(tensor, 1)
         )
+        mean, square = (statistics.values[each] for each in _moments(plan, pair))
         channels = Channels(low=low, high=high, mean=mean, mean_square=square)
         found = best_alignment(pair, channels, _columns(work, pair))
         work.outcomes[f"align {pair.producer} -> {pair.consumer}"] = found.name

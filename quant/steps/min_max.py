@@ -169,7 +169,7 @@ def _ranges(plan: MinMaxPlan, work: Work, statistics: Statistics) -> Ranges:
             counts = statistics.of(_histogram(plan, quantizer), reader)
             low, high = activation_range(quantizer.scheme, sides.max.type, counts, low, high)
         place = places.get(quantizer.name)
-        wide = outside.drawn_out(plan, quantizer, place, statistics, (low, high))
+        wide = outside.drawn_out(work, plan, quantizer, place, statistics, (low, high))
         drawn_out += not np.array_equal(wide, (low, high))
         low, high = wide
         low, high = _clipped(low, high, sides)

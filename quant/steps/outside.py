@@ -5,7 +5,7 @@ half of all samples' largest values. On 100,000 values a sample that is a share 
 pooled vector of 64 it is one value in a hundred, on a single number one in two. So where more of
 the values lie outside than may, the range is drawn out to the value that leaves out just that
 share. Single points tell, and of tensors with few values every sample's extremes as well. A wild
-sample doubles a range at most.
+sample doubles a range at most. What few samples have not shown is drawn out to as well.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from quant.placement.tables import LINEAR
 from quant.plan import ActivationQuantizer, BiasSite, MinMaxPlan
 from quant.scheme import Mode
 from quant.statistics.need import POINTS, Need, Reduction, Statistics
+from quant.steps import room
 from quant.steps.fast_bias import COARSE, points_need, rounded_by, site
+from quant.steps.room import Ends
+from quant.work import Work
 
 Array = NDArray[Any]
 
@@ -71,11 +74,18 @@ def _itself(graph: Graph, quantizer: ActivationQuantizer) -> BiasSite | None:
 
 
 def needs(plan: MinMaxPlan) -> Iterable[Need]:
-    """The points of every site, and every sample's extremes of tensors with few values."""
+    """The points of every site, every sample's extremes of tensors with few values, and what tells
+    the reach of channels that have ranges of their own."""
     yield from (points_need(plan.subset, each) for each in plan.watched)
     for quantizer in plan.activations:
         if quantizer.few is not None:
             yield from _extremes(plan, quantizer)
+        if quantizer.outside is not None and quantizer.channels is not None:
+            yield from _of_channels(plan, quantizer, quantizer.channels)
+
+
+def _of_channels(plan: MinMaxPlan, quantizer: ActivationQuantizer, channels: int) -> Iterable[Need]:
+    return room.needs(quantizer.tensor, plan.subset, 1, channels)
 
 
 def _extremes(plan: MinMaxPlan, quantizer: ActivationQuantizer) -> tuple[Need, Need]:
@@ -87,13 +97,14 @@ def _extremes(plan: MinMaxPlan, quantizer: ActivationQuantizer) -> tuple[Need, N
 
 
 def drawn_out(
+    work: Work,
     plan: MinMaxPlan,
     quantizer: ActivationQuantizer,
     place: BiasSite | None,
     statistics: Statistics,
-    ends: tuple[Array, Array],
-) -> tuple[Array, Array]:
-    """The range `[1]`, drawn out where it leaves too much outside on a side.
+    ends: Ends,
+) -> Ends:
+    """The range, `[1]` or `[C]`, drawn out where it leaves too much outside on a side.
 
     A symmetric range is set by the magnitudes, and its low end tells but its sign.
 
@@ -101,17 +112,39 @@ def drawn_out(
         place: where the tensor's points are taken.
         ends: the range's.
     """
-    low, high = ends
     if quantizer.outside is None:
-        return low, high
+        return ends
+    low, high = ends
     is_symmetric = quantizer.scheme.mode is Mode.SYMMETRIC
-    for least, most, count in _seen(plan, quantizer, place, statistics):
-        high = np.maximum(high, _beyond(most, count, high))
-        if is_symmetric:
-            high = np.maximum(high, _beyond(-least, count, high))
-        else:
-            low = -np.maximum(-low, _beyond(-least, count, -low))
+    if quantizer.channels is None:
+        for least, most, count in _seen(plan, quantizer, place, statistics):
+            high = np.maximum(high, _beyond(most, count, high))
+            if is_symmetric:
+                high = np.maximum(high, _beyond(-least, count, high))
+            else:
+                low = -np.maximum(-low, _beyond(-least, count, -low))
+    for bottom, top in _expected(work, plan, quantizer, statistics):
+        high = np.maximum(high, np.maximum(top, -bottom) if is_symmetric else top)
+        low = low if is_symmetric else np.minimum(low, bottom)
     return low, high
+
+
+def _expected(
+    work: Work, plan: MinMaxPlan, quantizer: ActivationQuantizer, statistics: Statistics
+) -> Iterable[Ends]:
+    """What new samples are expected to reach: each channel that has a range of its own, or the
+    whole of a tensor with few values."""
+    reader = quantizer.operations[0]
+    if quantizer.channels is not None:
+        tensor = work.nodes[quantizer.tensor.op].output(quantizer.tensor.port)
+        asked = _of_channels(plan, quantizer, quantizer.channels)
+        yield room.reach(asked, statistics, reader, room.positions(tensor, 1))
+    elif quantizer.few is not None:
+        lows, highs, count = _of_samples(plan, quantizer, statistics)
+        low, high = (np.array([end]) for end in (-reached(-lows, count), reached(highs, count)))
+        if np.isfinite([low, high]).all():
+            usual = lows.mean(axis=0), highs.mean(axis=0)
+            yield room.extended((low, high), usual, len(lows), quantizer.few)
 
 
 def _seen(
@@ -128,10 +161,16 @@ def _seen(
         rows = points.reshape(-1, POINTS * place.channels)
         yield rows, rows, int(share * rows.size)
     if quantizer.few is not None:
-        reader = quantizer.operations[0]
-        rows_of = (statistics.of(each, reader) for each in _extremes(plan, quantizer))
-        low, high = (each.reshape(-1, 1) for each in rows_of)
-        yield low, high, int(share * quantizer.few * len(high))
+        yield _of_samples(plan, quantizer, statistics)
+
+
+def _of_samples(
+    plan: MinMaxPlan, quantizer: ActivationQuantizer, statistics: Statistics
+) -> tuple[Array, Array, int]:
+    """Every sample's extremes, `[samples, 1]`, and how many values may lie outside."""
+    found = (statistics.of(each, quantizer.operations[0]) for each in _extremes(plan, quantizer))
+    low, high = (each.reshape(-1, 1) for each in found)
+    return low, high, int((quantizer.outside or 0) * (quantizer.few or 0) * len(high))
 
 
 def _beyond(seen: Array, count: int, end: Array) -> float:

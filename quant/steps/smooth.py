@@ -27,6 +27,7 @@ from quant.placement.tables import behind_matmuls
 from quant.plan import ActivationQuantizer, MinMaxPlan, SmoothGroup, SmoothPlan, Subset, TensorRef
 from quant.runtime import opset, ov
 from quant.statistics.need import Need, Reduction, Statistics, by_tensor
+from quant.steps import room
 from quant.steps.alignment import NONE, Alignment, Channels
 from quant.steps.alphas import ALPHAS, best_smoothing
 from quant.steps.bias import add_to_bias, output_axis
@@ -153,24 +154,22 @@ def _group(graph: Graph, quantizer: ActivationQuantizer) -> SmoothGroup:
 
 
 def needs(plan: SmoothPlan) -> Iterable[Need]:
-    """The extremes and the mean of every channel of the groups' tensors, and points of them."""
+    """What tells the reach and the mean of every channel of the groups' tensors, and points."""
     for group in plan.groups:
-        yield from (_need(plan, group, reduction) for reduction in _AGGREGATORS)
+        yield from _extremes(plan, group)
+        yield _mean(plan, group)
         yield points_need(plan.subset, group)
 
 
-_AGGREGATORS = {
-    Reduction.MIN: Aggregator.MIN,
-    Reduction.MAX: Aggregator.MAX,
-    Reduction.MEAN: Aggregator.MEAN,
-}
+def _extremes(plan: SmoothPlan, group: SmoothGroup) -> Iterable[Need]:
+    return room.needs(group.tensor, plan.subset, group.channel_axis, group.channels)
 
 
-def _need(plan: SmoothPlan, group: SmoothGroup, reduction: Reduction) -> Need:
+def _mean(plan: SmoothPlan, group: SmoothGroup) -> Need:
     return Need(
         tensor=group.tensor,
-        reduction=reduction,
-        aggregator=_AGGREGATORS[reduction],
+        reduction=Reduction.MEAN,
+        aggregator=Aggregator.MEAN,
         subset=plan.subset,
         channel_axis=group.channel_axis,
         channels=group.channels,
@@ -181,7 +180,7 @@ def apply(work: Work, plan: SmoothPlan, statistics: Statistics) -> Statistics:
     """Smooths each group where that lowers the noise; returns statistics as they are after it."""
     replaced, asked = dict(statistics.replaced), by_tensor(statistics)
     for group in plan.groups:
-        channels = _channels(plan, group, statistics)
+        channels = _channels(work, plan, group, statistics)
         weights = [_rows(work, name) for name in group.operations]
         found = best_smoothing(group, channels, weights, plan.alphas)
         work.outcomes[f"smooth {group.quantizer}"] = found.name
@@ -193,11 +192,14 @@ def apply(work: Work, plan: SmoothPlan, statistics: Statistics) -> Statistics:
     )
 
 
-def _channels(plan: SmoothPlan, group: SmoothGroup, statistics: Statistics) -> Channels:
+def _channels(work: Work, plan: SmoothPlan, group: SmoothGroup, statistics: Statistics) -> Channels:
     """What is known of a group's tensor; the points tell how its channels vary, which takes another
     look at the whole tensor otherwise."""
     reader = group.operations[0]
-    low, high, mean = (statistics.of(_need(plan, group, each), reader) for each in _AGGREGATORS)
+    tensor = work.nodes[group.tensor.op].output(group.tensor.port)
+    values = room.positions(tensor, group.channel_axis)
+    low, high = room.reach(_extremes(plan, group), statistics, reader, values)
+    mean = statistics.of(_mean(plan, group), reader)
     points = statistics.of(points_need(plan.subset, group), reader)
     return Channels(
         low=low, high=high, mean=mean, mean_square=mean**2 + points.var(axis=0, dtype=np.float64)
@@ -265,7 +267,7 @@ def _smoothed(
 ) -> dict[tuple[str, Need], Array]:
     """What later steps asked of the tensor, as it is after smoothing, for the group's operations.
 
-    Ranges become the extremes over the subset.
+    Ranges become what the channels are expected to reach.
     """
     after = channels.changed(smoothing.shift, smoothing.factor)
     found: dict[tuple[str, Need], Array] = {}

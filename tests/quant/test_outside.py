@@ -63,7 +63,7 @@ def test_of_a_single_sample_nothing_is_known() -> None:
         (Scheme(), RangeEstimator(max=SideEstimator(clipping_value=6)), OUTSIDE),
         (Scheme(), RangeEstimator(preset=EstimatorPreset.MSE), None),
         (Scheme(), RangeEstimator(max=SideEstimator(aggregator=Aggregator.MEAN)), None),
-        (Scheme(granularity=Granularity.PERCHANNEL), RangeEstimator(), None),
+        (Scheme(granularity=Granularity.PERCHANNEL), RangeEstimator(), OUTSIDE),
         (Scheme(bits=4), RangeEstimator(), None),
         (Scheme(bits=16), RangeEstimator(), None),
     ],

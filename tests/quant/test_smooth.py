@@ -20,7 +20,7 @@ from quant.runtime import opset, ov
 from quant.scheme import Scheme
 from quant.statistics.collect import collect_needs
 from quant.statistics.need import Need, Reduction, Statistics
-from quant.steps import alphas, smooth
+from quant.steps import alphas, room, smooth
 from quant.steps.alignment import Alignment, Channels
 from quant.steps.alphas import ALPHAS, best_smoothing
 from quant.target import Target
@@ -149,14 +149,14 @@ def test_padded_channels_are_not_shifted(pad: int, cpu: Target) -> None:
     before, after = (models.evaluate_all(each, given) for each in (model, result.model))
     assert sqnr_db(np.stack([a[0] for a in before]), np.stack([a[0] for a in after])) > 35
     assert quant.diagnose(result, given).layers[0].own_sqnr_db > 35
-    assert 0.2 < (quant.diagnose(result, given).layers[0].weights_share or 0) < 0.99
+    assert 0.1 < (quant.diagnose(result, given).layers[0].weights_share or 0) < 0.99
 
 
 def test_no_scale_is_recorded_as_none(cpu: Target) -> None:
     rng, x = np.random.default_rng(0), models.parameter("x", 1, 6, 16)
     weights = models.constant(rng.choice(np.float32([-1, 1]), (8, 16)), "weights")
     node = models.named(opset.matmul(x, weights, False, True), "linear")
-    even = [rng.choice(np.float32([-1, 1]), (1, 6, 16)) for _ in range(4)]
+    even = [np.repeat(np.float32([[[-1], [1]] * 3]), 16, axis=2) for _ in range(4)]
     work, _, statistics = smoothed(models.finish([node], [x]), cpu, given=even)
     assert work.outcomes == {"smooth linear/fq_input_0": "none"}
     assert statistics.replaced == {}
@@ -195,9 +195,11 @@ def test_a_given_alpha_is_the_only_candidate(cpu: Target) -> None:
 
 @pytest.mark.parametrize("preset", ["performance", "mixed"])
 def test_statistics_after_smoothing_are_those_of_the_smoothed_tensor(
-    preset: str, cpu: Target
+    preset: str, cpu: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Extremes are those over all samples, whatever the aggregator that was asked for."""
+    """Extremes are those over all samples, whatever the aggregator that was asked for, where those
+    are enough."""
+    monkeypatch.setattr(room, "ENOUGH", 1)
     model = models.encoder_sdpa()
     work, plan, statistics = smoothed(model, cpu, preset=preset)
     quantizers = {name: group.quantizer for group in plan.groups for name in group.operations}

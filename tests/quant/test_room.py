@@ -1,0 +1,160 @@
+"""Ranges reach beyond what few samples have shown, and no further than enough of them would."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+import quant
+from quant.runtime import opset, ov
+from quant.steps import room
+from quant.steps.room import ENOUGH, LEAST, extended, positions
+from quant.target import Target
+from tests import models
+from tests.quant.results import sqnr_db
+
+Array = NDArray[Any]
+Rng = np.random.Generator
+
+sizes = arrays(np.float64, st.integers(1, 6), elements=st.floats(0.1, 100))
+shares = st.floats(0, 1)
+
+
+@given(width=sizes, low=shares, high=shares, samples=st.integers(1, 500), values=st.integers(1, 99))
+def test_ranges_only_widen_and_all_channels_alike(
+    width: Array, low: float, high: float, samples: int, values: int
+) -> None:
+    ends, usual = (-width, width), (-width + low * width, width - high * width)
+    found = extended(ends, usual, samples, values)
+    below, above = ((found[0] + width) / width, (found[1] - width) / width)
+    assert (below <= 0).all()
+    assert (above >= 0).all()
+    np.testing.assert_allclose(below, below[0], atol=1e-9)
+    np.testing.assert_allclose(above, above[0], atol=1e-9)
+    if samples == 1 or samples * np.sqrt(values) >= ENOUGH:
+        assert (below == 0).all()
+        assert (above == 0).all()
+    if samples > 1:
+        more = extended(ends, usual, samples + 1, values)
+        assert (more[1] <= found[1] + 1e-9).all()
+
+
+def test_no_scatter_no_room() -> None:
+    ends = np.array([-3.0]), np.array([5.0])
+    assert extended(ends, ends, samples=2, values=1) == ends
+
+
+def test_a_range_that_hardly_scatters_stays() -> None:
+    """Many values of a Tanh lie at its bounds, which are levels then."""
+    ends, scatter = (-np.ones(1), np.ones(1)), 2 * LEAST * np.log(10) / np.log(ENOUGH / 10)
+    for share, is_wider in ((0.9, False), (1.1, True)):
+        usual = (-np.ones(1), np.ones(1) - share * scatter)
+        low, high = extended(ends, usual, samples=10, values=1)
+        assert (high[0] > 1) == is_wider
+        assert low[0] == -1
+
+
+def test_channels_without_width_do_not_count() -> None:
+    ends, usual = (np.array([0.0, 0]), np.array([0.0, 8])), (np.array([0.0, 0]), np.array([0.0, 4]))
+    low, high = extended(ends, usual, samples=20, values=1)
+    assert low.tolist() == [0, 0]
+    assert high[0] == 0
+    assert high[1] == pytest.approx(8 + 4 * np.log(ENOUGH / 20) / np.log(20))
+    assert extended((np.zeros(2), np.zeros(2)), (np.zeros(2), np.zeros(2)), 20, 1)[1].tolist() == [
+        0,
+        0,
+    ]
+
+
+@pytest.mark.parametrize("values", [1, 100])
+@pytest.mark.parametrize("samples", [10, 50, 200])
+def test_what_enough_samples_reach_is_foretold(samples: int, values: int) -> None:
+    """From Gumbel's distribution; a sample of 100 values counts as 10."""
+    rng = np.random.default_rng(0)
+    largest = rng.gumbel(10, 1, (1000, samples))
+    ends, usual = (np.zeros(1000), largest.max(axis=1)), (np.zeros(1000), largest.mean(axis=1))
+    found = extended(ends, usual, samples, values)[1].mean()
+    expected = rng.gumbel(10, 1, (1000, ENOUGH // int(values**0.5))).max(axis=1).mean()
+    assert found == pytest.approx(expected, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis", "count"),
+    [
+        ((1, 8), 1, 1),
+        ((4, 8, 5, 6), 1, 30),
+        ((-1, 8, 5, 6), 1, 30),
+        ((1, 7, 8), 2, 7),
+        ((1, 7, 8), -1, 7),
+        ((1, -1, 8), 2, 32),
+        ((8, 3), 0, 3),
+    ],
+)
+def test_positions(shape: tuple[int, ...], axis: int, count: int) -> None:
+    assert positions(models.parameter("x", *shape).output(0), axis) == count
+
+
+def table() -> ov.Model:
+    """Columns of unlike width, two hidden layers, as for regression on a table."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 24)
+    hidden: Any = x
+    for i, size in enumerate((24, 48)):
+        hidden = opset.swish(models.linear(rng, hidden, (48, size), f"hidden{i}"))
+    return models.finish([models.linear(rng, hidden, (5, 48), "head")], [x])
+
+
+def maps() -> ov.Model:
+    """A depthwise layer on a small map, with a range per channel."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 8, 2, 2)
+    return models.finish([models.group_conv(rng, x, (8, 1, 1, 3, 3), "depthwise")], [x])
+
+
+def gate() -> ov.Model:
+    """Two vectors that are added, with a range for all channels."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 16)
+    sides = [models.linear(rng, x, (16, 16), f"linear{i}") for i in (1, 2)]
+    return models.finish([models.named(opset.add(*sides), "sum")], [x])
+
+
+def drawn(model: ov.Model, count: int, rng: Rng) -> list[Array]:
+    shape = model.inputs[0].get_shape()
+    scale = np.exp(np.linspace(-1, 1, shape[1])).reshape(-1, *[1] * (len(shape) - 2))
+    return [(rng.standard_normal(shape) * scale).astype(np.float32) for _ in range(count)]
+
+
+@pytest.mark.parametrize("preset", ["performance", "mixed"])
+@pytest.mark.parametrize(
+    ("build", "gain"), [(table, 6), (maps, 6), (gate, 2)], ids=["table", "maps", "gate"]
+)
+def test_few_samples_are_enough_for_new_ones(
+    build: Any, gain: float, preset: str, cpu: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Noise on samples that calibration has not seen, with 10 that it has."""
+    model, rng = build(), np.random.default_rng(1)
+    seen, new = drawn(model, 10, rng), drawn(model, 200, rng)
+
+    def on_new(enough: int) -> float:
+        monkeypatch.setattr(room, "ENOUGH", enough)
+        result = quant.quantize(model, seen, target=cpu, preset=preset)
+        before, after = (
+            np.concatenate(models.evaluate_all(each, new)) for each in (model, result.model)
+        )
+        return float(sqnr_db(before, after))
+
+    assert on_new(ENOUGH) > on_new(1) + gain
+
+
+def test_estimators_that_are_asked_for_keep_their_range(cpu: Target) -> None:
+    samples = drawn(maps(), 10, np.random.default_rng(1))
+    asked = {"range_estimator": {"max": {"aggregator": "max"}}}
+    result = quant.quantize(maps(), samples, target=cpu, preset="performance", activations=asked)
+    (layer,) = (each for each in result.operations if each.plan.name == "depthwise")
+    largest = max(float(np.abs(each).max()) for each in samples)
+    highest = max(high for name, (_, high) in layer.ranges.items() if "fq" in name)
+    assert highest == pytest.approx(largest, rel=1e-4)
