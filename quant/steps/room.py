@@ -5,6 +5,9 @@ were seen, the more so the fewer those are. Where the samples' largest values fo
 distribution, as those of many values do in the end, the largest of n samples lies ln(n) of its
 scales above their mean. That tells the scale, and with it what the largest of more would be.
 Source: Gumbel 1958, "Statistics of Extremes".
+
+What one or no sample has moved, as a column for a rare category or a unit that seldom fires, will
+move one day as others do. SmoothQuant would give it steps of next to nothing.
 """
 
 from __future__ import annotations
@@ -68,30 +71,35 @@ def reach(asked: Iterable[Need], statistics: Statistics, reader: str, values: in
 def extended(ends: Ends, usual: Ends, samples: int, values: int) -> Ends:
     """Both ends of what `ENOUGH` values would reach.
 
-    All channels get the same share of their width: few samples tell little of a single one. A
-    sample counts as the square root of its values: neighbours are alike.
+    All channels get the same share of their width: few samples tell little of a single one. Those
+    that stand still but for k samples get an end of 1 / (1 + k) of the others' at least. A sample
+    counts as the square root of its values: neighbours are alike.
 
     Args:
         ends: of all samples' values, `[C]`.
         usual: the means of each sample's own, `[C]`.
         values: of a channel, in a sample.
 
-    >>> ends, usual = (np.float64([0]), np.float64([4])), (np.float64([0]), np.float64([1]))
-    >>> [float(end[0].round(2)) for end in extended(ends, usual, samples=20, values=1)]
-    [0.0, 8.61]
+    >>> ends, usual = (np.float64([0, 0]), np.float64([4, 0])), (np.zeros(2), np.float64([1, 0]))
+    >>> [end.round(2).tolist() for end in extended(ends, usual, samples=20, values=1)]
+    [[0.0, 0.0], [8.61, 4.0]]
     """
     seen = samples * math.sqrt(values)
     low, high = ends
     width = high - low
     is_live = width > 0
-    if samples < 2 or seen >= ENOUGH or not is_live.any():
+    if seen >= ENOUGH or not is_live.any():
         return ends
-    scatter = (
-        np.mean(each[is_live] / width[is_live]) for each in (usual[0] - low, high - usual[1])
-    )
-    shares = (math.log(ENOUGH / seen) / math.log(samples) * each for each in scatter)
-    below, above = (each if each >= LEAST else 0.0 for each in shares)
-    return low - below * width, high + above * width
+    scales = math.log(ENOUGH / seen) / math.log(samples) if samples > 1 else 0.0
+    out: list[Array] = []
+    for sign, end, mean in ((-1, low, usual[0]), (1, high, usual[1])):
+        scatter = np.divide(np.abs(end - mean), width, out=np.ones_like(width), where=is_live)
+        share = scales * float(scatter[is_live].mean())
+        wider = end + sign * (share if share >= LEAST else 0.0) * width
+        moved = samples * (1 - scatter)
+        others = np.median(end[is_live]) / (1 + moved)
+        out.append(sign * np.maximum(sign * wider, sign * others))
+    return out[0], out[1]
 
 
 def positions(tensor: ov.Output, axis: int) -> int:
