@@ -151,14 +151,14 @@ def categories(rng: Rng, count: int) -> list[Array]:
 
 @pytest.mark.parametrize("preset", ["performance", "mixed"])
 def test_columns_that_calibration_has_not_seen_count_as_others(preset: str, cpu: Target) -> None:
-    """SmoothQuant alone would leave them next to nothing: 13 dB."""
+    """SmoothQuant alone would leave them next to nothing: 23 dB."""
     rng = np.random.default_rng(0)
     model, seen, new = table(), categories(rng, 8), categories(rng, 200)
     result = quant.quantize(model, seen, target=cpu, preset=preset)
     before, after = (
         np.concatenate(models.evaluate_all(each, new)) for each in (model, result.model)
     )
-    assert sqnr_db(before, after) > 25
+    assert sqnr_db(before, after) > 35
 
 
 @pytest.mark.parametrize("preset", ["performance", "mixed"])
