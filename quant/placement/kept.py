@@ -41,6 +41,7 @@ _ZERO_POINT_KEEPING = _AVERAGES | MOVING | _MIXING | ELEMENTWISE | {"MaxPool", "
 _EPSILONS = {"MVN": "eps", "NormalizeL2": "eps", "GroupNormalization": "epsilon"}
 _LARGEST_EPSILON = 1e-4
 """Of a variance or a sum of squares."""
+_LARGEST_STRIDE = 3
 _MASKING = frozenset({"Select", "Convert", "Slice", "StridedSlice", "Gather"})
 _SELECTIONS = frozenset(
     {"TopK", "NonMaxSuppression", "MulticlassNms", "MatrixNms", "DetectionOutput"}
@@ -48,8 +49,12 @@ _SELECTIONS = frozenset(
 )
 
 
-def kept(graph: Graph, model_type: ModelType | None) -> Kept:
-    """Every operation that a rule of ours keeps in floating point."""
+def kept(graph: Graph, model_type: ModelType | None, device: str | None = None) -> Kept:
+    """Every operation that a rule of ours keeps in floating point.
+
+    Args:
+        device: OpenVINO's name of the one that executes the model.
+    """
     found: Kept = {}
     rules: list[Callable[[Graph], Iterator[tuple[Op, str]]]] = [
         _shape_computations,
@@ -69,6 +74,8 @@ def kept(graph: Graph, model_type: ModelType | None) -> Kept:
         _self_gated,
         _scaled_reductions,
     ]
+    if device == "CPU":
+        rules.append(_transposed)
     if model_type is ModelType.TRANSFORMER:
         rules += [transformer_types, attention]
     for rule in rules:
@@ -133,6 +140,18 @@ def _broken_weights(graph: Graph) -> Iterator[tuple[Op, str]]:
     for op in graph.ops:
         if op.type in WEIGHTED and any(tensor.op in broken for tensor in op.inputs):
             yield op, "its weights hold NaN or infinity"
+
+
+def _transposed(graph: Graph) -> Iterator[tuple[Op, str]]:
+    """Transposed convolutions that OpenVINO's CPU plugin (2026.4.1) computes in f32, from integer
+    weights that it converts in each inference: up to 25 times slower than from f32 ones."""
+    for op in graph.ops:
+        if op.type == "ConvolutionBackpropData":
+            strides = [int(each) for each in attributes(op)["strides"]]
+            taps = (graph.shape(op.inputs[1]) or ())[2:]
+            is_sparse = any((k or 0) < stride for k, stride in zip(taps, strides, strict=False))
+            if strides[-1] > _LARGEST_STRIDE or is_sparse:
+                yield op, "the CPU executes no such stride in integers, and is slower with them"
 
 
 def _double_precision(graph: Graph) -> Iterator[tuple[Op, str]]:

@@ -78,7 +78,7 @@ def place(
         for.
     """
     floats, problems = ignored(graph, parameters.ignored, step)
-    rules = kept(graph, parameters.model_type)
+    rules = kept(graph, parameters.model_type, target.device)
     on_integers = {
         i
         for i, why in floats.items()

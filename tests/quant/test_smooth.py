@@ -16,7 +16,7 @@ from quant.entry import collect, resolve
 from quant.load import load_model
 from quant.parameters import JOINT, Aggregator, Estimator
 from quant.plan import SmoothGroup, SmoothPlan, TensorRef
-from quant.runtime import opset, ov
+from quant.runtime import core, opset, ov
 from quant.scheme import Scheme
 from quant.statistics.collect import collect_needs
 from quant.statistics.need import Need, Reduction, Statistics
@@ -150,6 +150,26 @@ def test_padded_channels_are_not_shifted(pad: int, cpu: Target) -> None:
     assert sqnr_db(np.stack([a[0] for a in before]), np.stack([a[0] for a in after])) > 35
     assert quant.diagnose(result, given).layers[0].own_sqnr_db > 35
     assert 0.1 < (quant.diagnose(result, given).layers[0].weights_share or 0) < 0.99
+
+
+@pytest.mark.parametrize("preset", ["performance", "mixed"])
+def test_what_matmuls_of_rank_four_compute_is_not_smoothed(preset: str, cpu: Target) -> None:
+    """As in networks that keep channels last; a scale per channel would be an operation of its own
+    there, computed by a reference."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 4, 5, 8)
+    hidden = opset.gelu(models.linear(rng, opset.swish(x), (16, 8), "first"), "erf")
+    model = models.finish([models.linear(rng, hidden, (8, 16), "second")], [x])
+    asked = [quant.Step(use="DefaultQuantization", parameters={"preset": preset})]
+    plan = plan_of(quant.load_model(model), asked, cpu)
+    assert [group.operations for group in plan.groups] == [("first",)]
+    result = quant.quantize(model, models.samples(model, 16), target=cpu, preset=preset)
+    compiled = core().compile_model(result.model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    kinds = [
+        node.get_rt_info()["layerType"].astype(str)
+        for node in compiled.get_runtime_model().get_ordered_ops()
+    ]
+    assert kinds.count("FullyConnected") == 2
+    assert "Convert" not in kinds
 
 
 def test_no_scale_is_recorded_as_none(cpu: Target) -> None:
