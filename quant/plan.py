@@ -209,8 +209,9 @@ class BiasPlan:
 class SmoothGroup:
     """Layers that read one tensor through one quantizer, and the tensor's channels.
 
-    `scheme`: how the tensor is quantized. `is_stretched`: whether the quantizer itself scales the
-    channels. `is_shifted`: whether they may be shifted, too.
+    `scheme`: how the tensor is quantized. `is_open`: whether its range may hold more than was seen.
+    `is_stretched`: whether the quantizer itself scales the channels. `is_shifted`: whether they may
+    be shifted, too.
     """
 
     quantizer: str
@@ -219,6 +220,7 @@ class SmoothGroup:
     channel_axis: int
     channels: int
     scheme: Scheme
+    is_open: bool
     is_stretched: bool
     is_shifted: bool
 
@@ -236,8 +238,9 @@ class SmoothPlan:
 class AlignedPair:
     """A linear operation and the convolution that alone reads its result, with bias: `tensor`.
 
-    `is_shifted`, `is_scaled`: whether its channels may be shifted, and scaled. `activations`,
-    `weights`: how the tensor and the convolution's weights are quantized.
+    `is_shifted`, `is_scaled`: whether its channels may be shifted, and scaled. `is_open`: whether
+    its range may hold more than was seen. `activations`, `weights`: how the tensor and the
+    convolution's weights are quantized.
     """
 
     producer: str
@@ -246,6 +249,7 @@ class AlignedPair:
     channels: int
     is_shifted: bool
     is_scaled: bool
+    is_open: bool
     activations: Scheme
     weights: Scheme
 

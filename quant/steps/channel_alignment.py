@@ -70,9 +70,8 @@ def apply(work: Work, plan: ChannelAlignmentPlan, statistics: Statistics) -> Sta
     replaced, asked = dict(statistics.replaced), by_tensor(statistics)
     for pair in plan.pairs:
         tensor = work.nodes[pair.tensor.op].output(pair.tensor.port)
-        low, high = room.reach(
-            _extremes(plan, pair), statistics, pair.consumer, room.positions(tensor, 1)
-        )
+        wanted = _extremes(plan, pair)
+        low, high = room.reach(wanted, statistics, pair.consumer, tensor, is_open=pair.is_open)
         mean, square = (statistics.values[each] for each in _moments(plan, pair))
         channels = Channels(low=low, high=high, mean=mean, mean_square=square)
         found = best_alignment(pair, channels, _columns(work, pair))

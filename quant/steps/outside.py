@@ -78,9 +78,9 @@ def needs(plan: MinMaxPlan) -> Iterable[Need]:
     the reach of channels that have ranges of their own."""
     yield from (points_need(plan.subset, each) for each in plan.watched)
     for quantizer in plan.activations:
-        if quantizer.few is not None:
+        if quantizer.channels is None and quantizer.few is not None:
             yield from _extremes(plan, quantizer)
-        if quantizer.outside is not None and quantizer.channels is not None:
+        elif quantizer.channels is not None and quantizer.outside is not None:
             yield from _of_channels(plan, quantizer, quantizer.channels)
 
 
@@ -134,17 +134,17 @@ def _expected(
 ) -> Iterable[Ends]:
     """What new samples are expected to reach: each channel that has a range of its own, or the
     whole of a tensor with few values."""
-    reader = quantizer.operations[0]
+    tensor = work.nodes[quantizer.tensor.op].output(quantizer.tensor.port)
     if quantizer.channels is not None:
-        tensor = work.nodes[quantizer.tensor.op].output(quantizer.tensor.port)
         asked = _of_channels(plan, quantizer, quantizer.channels)
-        yield room.reach(asked, statistics, reader, room.positions(tensor, 1))
+        yield room.reach(asked, statistics, quantizer.operations[0], tensor)
     elif quantizer.few is not None:
         lows, highs, count = _of_samples(plan, quantizer, statistics)
         low, high = (np.array([end]) for end in (-reached(-lows, count), reached(highs, count)))
         if np.isfinite([low, high]).all():
             usual = lows.mean(axis=0), highs.mean(axis=0)
-            yield room.extended((low, high), usual, len(lows), quantizer.few)
+            further = room.extended((low, high), usual, len(lows), quantizer.few)
+            yield room.within(further, (low, high), tensor)
 
 
 def _seen(

@@ -39,6 +39,7 @@ def pairs(graph: Graph, quantization: MinMaxPlan) -> Iterator[AlignedPair]:
             channels=_channels(graph, consumer),
             is_shifted=not is_padded(consumer),
             is_scaled=by_row,
+            is_open=activation.outside is not None,
             activations=activation.scheme,
             weights=weights[consumer.name].scheme,
         )

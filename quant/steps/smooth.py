@@ -148,6 +148,7 @@ def _group(graph: Graph, quantizer: ActivationQuantizer) -> SmoothGroup:
         channel_axis=axis,
         channels=channels,
         scheme=quantizer.scheme,
+        is_open=quantizer.outside is not None,
         is_stretched=is_stretched,
         is_shifted=is_stretched
         and not any(op.type == "Convolution" and is_padded(op) for op in ops),
@@ -198,8 +199,8 @@ def _channels(work: Work, plan: SmoothPlan, group: SmoothGroup, statistics: Stat
     look at the whole tensor otherwise."""
     reader = group.operations[0]
     tensor = work.nodes[group.tensor.op].output(group.tensor.port)
-    values = room.positions(tensor, group.channel_axis)
-    low, high = room.reach(_extremes(plan, group), statistics, reader, values)
+    asked = _extremes(plan, group)
+    low, high = room.reach(asked, statistics, reader, tensor, is_open=group.is_open)
     mean = statistics.of(_mean(plan, group), reader)
     points = statistics.of(points_need(plan.subset, group), reader)
     return Channels(

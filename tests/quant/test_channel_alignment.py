@@ -359,6 +359,7 @@ PAIR = AlignedPair(
     consumer="second",
     tensor=TensorRef("first"),
     channels=4,
+    is_open=True,
     is_shifted=True,
     is_scaled=True,
     activations=Scheme(mode=Mode.ASYMMETRIC),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import quant
 from quant.plan import FastBiasPlan, MinMaxPlan
 from quant.runtime import opset, ov
-from quant.steps import fast_bias, min_max
+from quant.steps import fast_bias, min_max, room
 from quant.steps.fast_bias import shift_of
 from quant.target import Target
 from quant.work import Work
@@ -226,8 +226,9 @@ def test_an_existing_bias_is_changed_in_place(cpu: Target) -> None:
     assert shifts["conv1/add"] is None
 
 
-def test_an_exact_layer_has_no_shift(cpu: Target) -> None:
+def test_an_exact_layer_has_no_shift(cpu: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither of weights nor of inputs, which are whole numbers up to 127, anything is rounded."""
+    monkeypatch.setattr(room, "ENOUGH", 1)
     x = models.parameter("x", 1, 2)
     weights = models.constant(np.eye(2, dtype=np.float32) * 127, "w")
     model = models.finish([models.named(opset.matmul(x, weights, False, True), "linear")], [x])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import quant
 from quant.runtime import opset, ov
 from quant.steps import room
-from quant.steps.room import ENOUGH, LEAST, extended, positions
+from quant.steps.room import ENOUGH, LEAST, bounds, extended, positions, within
 from quant.target import Target
 from tests import models
 from tests.quant.results import sqnr_db
@@ -80,11 +80,74 @@ def test_what_stands_still_may_move_as_the_others(samples: int) -> None:
     assert extended(still, still, samples, 1) == still
 
 
-def test_what_one_sample_moved_gets_half_of_that() -> None:
+@pytest.mark.parametrize(("moved", "share"), [(1, 1 / 2), (2, 1 / 3), (3, 0)])
+def test_what_hardly_a_sample_moved_gets_a_part_of_that(moved: int, share: float) -> None:
     high = np.array([0.1, 6, 8, 10, 10])
-    usual = np.zeros(5), high * np.array([1 / 50, 1, 1, 1, 1])
+    usual = np.zeros(5), high * np.array([moved / 50, 1, 1, 1, 1])
     found = extended((np.zeros(5), high), usual, 50, 1)[1]
-    assert found[0] == pytest.approx(4)
+    assert found[0] == pytest.approx(max(8 * share, 0.1), rel=0.2)
+
+
+@given(
+    offset=st.floats(-1e4, 1e4).filter(lambda each: abs(each) > 100),
+    share=st.floats(0.2, 0.8),
+    samples=st.integers(10, 500),
+)
+def test_where_values_lie_does_not_matter(offset: float, share: float, samples: int) -> None:
+    width = np.array([1.0, 2, 3])
+    ends, usual = (-width, width), (-width * (1 - share), width * (1 - share))
+    expected = extended(ends, usual, samples, 1)
+    found = extended(*(tuple(x + offset for x in each) for each in (ends, usual)), samples, 1)
+    for end, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(end - offset, other, atol=1e-6)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_ends_do_not_cross_zero_where_no_value_does(sign: int) -> None:
+    """What is never negative keeps unsigned integers."""
+    ends, usual = (np.array([0.1, 0]), np.array([4.0, 9])), (np.array([2.0, 1]), np.array([3.0, 5]))
+    if sign < 0:
+        ends, usual = (-ends[1], -ends[0]), (-usual[1], -usual[0])
+    low, high = extended(ends, usual, 10, 1)
+    assert (sign * (low if sign > 0 else high)).tolist() == [0, 0]
+
+
+def _state(port: int) -> ov.Output:
+    model = models.lstm()
+    (cell,) = (node for node in model.get_ops() if node.get_type_name() == "LSTMSequence")
+    return cell.output(port)
+
+
+X = models.parameter("x", 1, 4)
+TABLE = models.constant(np.float32([[-2, 1], [0, 5]]), "table")
+IDS = models.parameter("ids", 1, 4, kind=np.int64)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "expected"),
+    [
+        (opset.sigmoid(X).output(0), (0, 1)),
+        (opset.tanh(X).output(0), (-1, 1)),
+        (opset.clamp(X, -3, 6).output(0), (-3, 6)),
+        (opset.gather(TABLE, IDS, np.int64(0)).output(0), (-2, 5)),
+        (opset.gather(X, IDS, np.int64(0)).output(0), (-np.inf, np.inf)),
+        (
+            opset.convert(models.parameter("u", 1, 4, kind=np.uint8), np.float32).output(0),
+            (0, 255),
+        ),
+        (opset.relu(X).output(0), (-np.inf, np.inf)),
+        (_state(0), (-1, 1)),
+        (_state(2), (-np.inf, np.inf)),
+    ],
+)
+def test_bounds(tensor: ov.Output, expected: tuple[float, float]) -> None:
+    assert bounds(tensor) == expected
+
+
+def test_ends_stay_within_bounds_and_hold_what_was_seen() -> None:
+    ends, seen = (np.array([-9.0]), np.array([9.0])), (np.array([-1.5]), np.array([0.5]))
+    low, high = within(ends, seen, opset.tanh(X).output(0))
+    assert (low.tolist(), high.tolist()) == ([-1.5], [1])
 
 
 @pytest.mark.parametrize("values", [1, 100])
@@ -137,10 +200,27 @@ def gate() -> ov.Model:
     return models.finish([models.named(opset.add(*sides), "sum")], [x])
 
 
-def drawn(model: ov.Model, count: int, rng: Rng) -> list[Array]:
-    shape = model.inputs[0].get_shape()
-    scale = np.exp(np.linspace(-1, 1, shape[1])).reshape(-1, *[1] * (len(shape) - 2))
-    return [(rng.standard_normal(shape) * scale).astype(np.float32) for _ in range(count)]
+def pair() -> ov.Model:
+    """Two convolutions whose channels are aligned."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 4, 3, 3)
+    hidden = models.conv(rng, x, (8, 4, 1, 1), "first")
+    return models.finish([models.conv(rng, hidden, (4, 8, 1, 1), "second")], [x])
+
+
+def sum_of_two(size: int = 16) -> ov.Model:
+    x, y = models.parameter("x", 1, size), models.parameter("y", 1, size)
+    return models.finish([models.named(opset.add(x, y), "sum")], [x, y])
+
+
+def drawn(model: ov.Model, count: int, rng: Rng) -> list[Any]:
+    """Normal values, channels of unlike width; two inputs are negative."""
+
+    def one(shape: Any) -> Array:
+        scale = np.exp(np.linspace(-1, 1, shape[1])).reshape(-1, *[1] * (len(shape) - 2))
+        found = (rng.standard_normal(shape) * scale).astype(np.float32)
+        return found if len(model.inputs) == 1 else -np.abs(found)
+
+    return [[one(port.get_shape()) for port in model.inputs] for _ in range(count)]
 
 
 def categories(rng: Rng, count: int) -> list[Array]:
@@ -163,7 +243,9 @@ def test_columns_that_calibration_has_not_seen_count_as_others(preset: str, cpu:
 
 @pytest.mark.parametrize("preset", ["performance", "mixed"])
 @pytest.mark.parametrize(
-    ("build", "gain"), [(table, 6), (maps, 6), (gate, 2)], ids=["table", "maps", "gate"]
+    ("build", "gain"),
+    [(table, 6), (maps, 6), (gate, 2), (pair, 5), (sum_of_two, 2)],
+    ids=["table", "maps", "gate", "pair", "negative"],
 )
 def test_few_samples_are_enough_for_new_ones(
     build: Any, gain: float, preset: str, cpu: Target, monkeypatch: pytest.MonkeyPatch
@@ -181,6 +263,51 @@ def test_few_samples_are_enough_for_new_ones(
         return float(sqnr_db(before, after))
 
     assert on_new(ENOUGH) > on_new(1) + gain
+
+
+def ranges(model: ov.Model, samples: list[Any], cpu: Target, **given: Any) -> list[Any]:
+    result = quant.quantize(model, samples, target=cpu, **given)
+    return [each.ranges for each in result.operations]
+
+
+def wide(side: int) -> list[ov.Model]:
+    """Of each kind of range: per channel, smoothed, aligned, of few values."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 8, side, side)
+    deep = models.finish([models.group_conv(rng, x, (8, 1, 1, 3, 3), "deep")], [x])
+    layer = models.finish([models.conv(rng, opset.swish(x), (8, 8, 1, 1), "layer")], [x])
+    hidden = models.conv(rng, x, (8, 8, 1, 1), "first")
+    aligned = models.finish([models.conv(rng, hidden, (4, 8, 1, 1), "second")], [x])
+    return [deep, layer, aligned, sum_of_two(side**2)]
+
+
+@pytest.mark.parametrize("kind", range(4))
+@pytest.mark.parametrize(("side", "is_wider"), [(40, False), (4, True)])
+def test_what_many_positions_have_shown_is_enough(
+    side: int, is_wider: bool, kind: int, cpu: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """50 samples of 40 x 40 positions count as 2,000 values."""
+    model = wide(side)[kind]
+    samples = drawn(model, 50, np.random.default_rng(1))
+    with_room = ranges(model, samples, cpu)
+    monkeypatch.setattr(room, "ENOUGH", 1)
+    assert (ranges(model, samples, cpu) != with_room) == is_wider
+
+
+def test_only_the_samples_of_the_subset_count(cpu: Target) -> None:
+    samples = drawn(maps(), 400, np.random.default_rng(1))
+    few = ranges(maps(), samples[:10], cpu)
+    assert ranges(maps(), samples, cpu, stat_subset_size=10) == few
+
+
+@pytest.mark.parametrize("build", [pair, maps], ids=["pair", "maps"])
+def test_estimators_that_are_asked_for_hold_what_was_seen(
+    build: Any, cpu: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = drawn(build(), 10, np.random.default_rng(1))
+    asked = {"range_estimator": {side: {"aggregator": side} for side in ("min", "max")}}
+    found = ranges(build(), samples, cpu, activations=asked)
+    monkeypatch.setattr(room, "ENOUGH", 1)
+    assert ranges(build(), samples, cpu, activations=asked) == found
 
 
 def test_estimators_that_are_asked_for_keep_their_range(cpu: Target) -> None:

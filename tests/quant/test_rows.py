@@ -31,14 +31,14 @@ def quantizer(model: ov.Model) -> Any:
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("name", ["embedding_to_linear", "two_embeddings"])
 def test_rows_are_rounded_once(name: str, preset: str, cpu: Target) -> None:
-    """44 dB and more; with two roundings of two kinds 33 and 30 on two tables."""
+    """45 dB and more; with two roundings of two kinds 33 and 30 on two tables."""
     model = models.BUILDERS[name]()
     samples = models.samples(model, 32)
     result = run(model, cpu, preset=preset, saturation_fix="no")
     expected, found = (
         np.array(models.evaluate_all(each, samples)) for each in (model, result.model)
     )
-    assert sqnr_db(expected, found) > 44
+    assert sqnr_db(expected, found) > 44.5
 
 
 @pytest.mark.parametrize("preset", PRESETS)

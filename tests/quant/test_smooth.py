@@ -119,6 +119,7 @@ def smoothing(
         channels=len(peak),
         scheme=Scheme(),
         is_stretched=True,
+        is_open=True,
         is_shifted=True,
     )
     return best_smoothing(group, channels, [weights[..., None]], ALPHAS)
