@@ -37,6 +37,9 @@ RESIZED = (
     "nearest-neighbour resizing hands on levels: the quantizer above it, with the range of the "
     "Concat below where there is one, is enough; NNCF quantizes before and behind it"
 )
+GROUPED = (
+    "OpenVINO's CPU plugin computes transposed convolutions in groups in f32, whatever it gets"
+)
 SELF_GATED = "both inputs are one tensor: a function of it, computed in f32 behind its producer"
 WIDENED = "NNCF widens a range whose ends lie within 8e-4 before it adds zero to it"
 OFF_BY_COS = "the angles are in f32 for us, so that their cosines have another minimum"
@@ -70,6 +73,7 @@ THEIRS_ONLY = (
         reason="weights of integers without a quantizer's scales: the layer stays as it is",
     ),
     Difference(model="square", inputs=("square:0", "square:1"), reason=SELF_GATED),
+    Difference(model="group_transposed_conv", inputs=("up:0", "up:1"), reason=GROUPED),
     Difference(model="sam_positions", inputs=("angles:0", "angles:1"), reason=ANGLES),
     Difference(model="rotary", inputs=("angles:0", "angles:1"), reason=ANGLES),
     Difference(
