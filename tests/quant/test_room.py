@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import quant
 from quant.runtime import opset, ov
 from quant.steps import room
-from quant.steps.room import ENOUGH, LEAST, bounds, extended, positions, within
+from quant.steps.room import ENOUGH, LEAST, MOST, bounds, extended, positions, within
 from quant.target import Target
 from tests import models
 from tests.quant.results import sqnr_db
@@ -55,6 +55,12 @@ def test_all_channels_get_the_same_share(factor: float, share: float, samples: i
 def test_no_scatter_no_room() -> None:
     ends = np.array([-3.0]), np.array([5.0])
     assert extended(ends, ends, samples=2, values=1) == ends
+
+
+def test_two_samples_extend_by_four_times_their_scatter_at_most() -> None:
+    """By their number it would be ten times."""
+    high = extended((np.zeros(1), np.ones(1)), (np.zeros(1), np.full(1, 0.7)), 2, 1)[1]
+    assert high[0] == pytest.approx(1 + MOST * 0.3)
 
 
 def test_a_range_that_hardly_scatters_stays() -> None:
