@@ -135,8 +135,11 @@ def test_one_sided_channels_are_shifted_to_their_middle() -> None:
 
 
 @pytest.mark.parametrize("pad", [0, 1])
-def test_padded_channels_are_not_shifted(pad: int, cpu: Target) -> None:
+def test_padded_channels_are_not_shifted(
+    pad: int, cpu: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Padding is zero before the quantizer, and would have to be shifted too."""
+    monkeypatch.setattr(room, "ENOUGH", 1)
     rng, x = np.random.default_rng(0), models.parameter("x", 1, 4, 8, 8)
     weights = models.constant(rng.standard_normal((8, 4, 3, 3)).astype(np.float32), "w")
     layer = opset.convolution(opset.swish(x), weights, [1, 1], [pad] * 2, [pad] * 2, [1, 1])
@@ -150,7 +153,7 @@ def test_padded_channels_are_not_shifted(pad: int, cpu: Target) -> None:
     before, after = (models.evaluate_all(each, given) for each in (model, result.model))
     assert sqnr_db(np.stack([a[0] for a in before]), np.stack([a[0] for a in after])) > 35
     assert quant.diagnose(result, given).layers[0].own_sqnr_db > 35
-    assert 0.1 < (quant.diagnose(result, given).layers[0].weights_share or 0) < 0.99
+    assert 0.2 < (quant.diagnose(result, given).layers[0].weights_share or 0) < 0.99
 
 
 @pytest.mark.parametrize("preset", ["performance", "mixed"])
