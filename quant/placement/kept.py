@@ -15,7 +15,9 @@ import numpy as np
 from quant.graph import Graph, Op, Tensor, attributes
 from quant.parameters import ModelType
 from quant.placement.attention import SOFTMAX, attention, transformer_types
+from quant.placement.cells import mistaken
 from quant.placement.fused import is_fused, is_scaled_reduction
+from quant.placement.normalizing import functions_of_one, magnitudes, single_values
 from quant.placement.tables import (
     ACTIVATION_FUNCTIONS,
     BODIES,
@@ -63,6 +65,7 @@ def kept(graph: Graph, model_type: ModelType | None, device: str | None = None) 
         _broken_weights,
         _double_precision,
         _recurrent_variants,
+        mistaken,
         _dynamic_ranks,
         _padded_averages,
         _large_epsilons,
@@ -71,7 +74,9 @@ def kept(graph: Graph, model_type: ModelType | None, device: str | None = None) 
         _logits,
         _squeeze_excitation,
         _positions,
-        _self_gated,
+        functions_of_one,
+        magnitudes,
+        single_values,
         _scaled_reductions,
     ]
     if device == "CPU":
@@ -309,17 +314,6 @@ def _positions(graph: Graph) -> Iterator[tuple[Op, str]]:
                 yield op, f"computes angles for {start.type}"
 
 
-def _self_gated(graph: Graph) -> Iterator[tuple[Op, str]]:
-    """Element-wise operations whose inputs are all functions of one tensor: an activation
-    function."""
-    for op in graph.ops:
-        if op.type not in ELEMENTWISE:
-            continue
-        sources = [tensor for _, tensor in graph.data_inputs(op)]
-        if len(sources) >= 2 and _have_one_origin(graph, sources):
-            yield op, "is part of an activation function"
-
-
 def _scaled_reductions(graph: Graph) -> Iterator[tuple[Op, str]]:
     """What reads the mean of vectors behind a constant per channel, such as a folded batch norm.
 
@@ -330,26 +324,3 @@ def _scaled_reductions(graph: Graph) -> Iterator[tuple[Op, str]]:
             is_scaled_reduction(graph, tensor) for _, tensor in graph.data_inputs(op)
         ):
             yield op, "a quantizer on a reduction with a constant per channel comes out wrong"
-
-
-def _have_one_origin(graph: Graph, tensors: list[Tensor]) -> bool:
-    chains = [_unary_chain(graph, tensor) for tensor in tensors]
-    return bool(set(chains[0]).intersection(*chains[1:]))
-
-
-def _unary_chain(graph: Graph, tensor: Tensor) -> list[Tensor]:
-    """The tensor and those that it is an element-wise function of, as long as there is just one."""
-    chain = [tensor]
-    while True:
-        op = graph.op(chain[-1])
-        sources = [source for _, source in graph.data_inputs(op)]
-        is_unary = op.type in ELEMENTWISE | ACTIVATION_FUNCTIONS | _GATES | {
-            "SoftPlus",
-            "Exp",
-            "Log",
-            "Erf",
-            "Abs",
-        }
-        if not is_unary or len(set(sources)) != 1:
-            return chain
-        chain.append(sources[0])

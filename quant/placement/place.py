@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from quant.errors import ParameterError, ParameterProblem
 from quant.graph import Graph, Op, Port
 from quant.parameters import MinMaxParameters, ModelType, Request
+from quant.placement.cells import first_alike
 from quant.placement.demand import Demand, demand
 from quant.placement.estimators import estimators, few, outside
 from quant.placement.fates import SKIPPED, operation_plans
@@ -15,6 +16,7 @@ from quant.placement.groups import groups
 from quant.placement.ignored import ACTIVATIONS, ignored
 from quant.placement.kept import Kept, kept
 from quant.placement.layers import Layers, Wish, asked, layers, wish
+from quant.placement.lone import lone
 from quant.placement.outputs import with_outputs
 from quant.placement.products import behind_products
 from quant.placement.rows import rounded_once
@@ -127,6 +129,8 @@ def _settled(
         found = demand(graph, target, floats, smoothed)
         placed = with_outputs(graph, target, floats, found, list(sites(graph, found)))
         left_alone = behind_products(graph, placed)
+        if not target.quantizes_outputs:
+            left_alone |= lone(graph, found)
         if not left_alone:
             return found, placed
         floats |= left_alone
@@ -363,4 +367,7 @@ def _weight_group(setting: _Setting, op: Op, port: int) -> str | None:
     """The group of constants that share their ranges: ports that the target lists together."""
     unified = setting.target.operations[descriptor_type(setting.graph, op)].unified_scales
     together = [ports for ports in unified if port in ports] if isinstance(unified, tuple) else []
-    return f"{op.name}/ports_{'_'.join(map(str, together[0]))}" if together else None
+    if not together:
+        return None
+    first = first_alike(setting.graph, op) if op.type in RECURRENT else op
+    return f"{first.name}/ports_{'_'.join(map(str, together[0]))}"

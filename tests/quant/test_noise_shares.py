@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import runner
 from quant.diagnosis import sketch
 from quant.diagnosis.diagnose import LayerDiagnosis
 from quant.fold import unfolded
+from quant.placement import place
 from quant.runtime import ov
 from quant.target import Target
 from tests import models
@@ -105,14 +107,15 @@ def alone(name: str) -> dict[str, float]:
     for each in names:
         scope = [other for other in names if other != each]
         model = models.BUILDERS[name]()
-        only = quant.quantize(
-            model,
-            samples,
-            target=runner.load_target("cpu"),
-            preset="mixed",
-            ignored={"scope": scope},
-            **WIDE,
-        ).model
+        with patch.object(place, "lone", return_value={}):
+            only = quant.quantize(
+                model,
+                samples,
+                target=runner.load_target("cpu"),
+                preset="mixed",
+                ignored={"scope": scope},
+                **WIDE,
+            ).model
         after = models.evaluate_all(only, samples)
         found[each] = float(
             np.mean([np.square(a[0] - b[0]).mean() for a, b in zip(before, after, strict=True)])

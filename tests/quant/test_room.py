@@ -214,8 +214,10 @@ def pair() -> ov.Model:
 
 
 def sum_of_two(size: int = 16) -> ov.Model:
+    """Two vectors that are added, and a linear layer that reads one of them in integers anyway."""
     x, y = models.parameter("x", 1, size), models.parameter("y", 1, size)
-    return models.finish([models.named(opset.add(x, y), "sum")], [x, y])
+    layer = models.linear(np.random.default_rng(0), x, (size, size), "linear")
+    return models.finish([models.named(opset.add(x, y), "sum"), layer], [x, y])
 
 
 def drawn(model: ov.Model, count: int, rng: Rng) -> list[Any]:

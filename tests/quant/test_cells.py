@@ -1,0 +1,92 @@
+"""Recurrent cells of the same shapes: OpenVINO's CPU plugin computes the second one with the
+scales of the first."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+import quant
+from quant.plan import Status
+from quant.runtime import opset, ov
+from quant.target import Target
+from tests import models
+from tests.models import constant, finish, linear, named, parameter
+from tests.quant.results import nodes_of, run, sqnr_db, status_of
+
+LENGTH = 12
+GATES = {"lstm": 4, "gru": 3}
+
+
+def cell(rng: Any, x: Any, kind: str, width: int, size: int, name: str, spread: float) -> ov.Node:
+    """A recurrent layer [1, length, width] -> [1, length, size], its weights times `spread`."""
+    zeros = constant(np.zeros((1, 1, size), np.float32), f"{name}/state")
+    weights = [
+        constant(
+            models.normal(rng, 1, GATES[kind] * size, n, fan_in=n) * np.float32(spread),
+            f"{name}/{port}",
+        )
+        for n, port in ((width, "w"), (size, "r"))
+    ]
+    bias = constant(models.normal(rng, 1, GATES[kind] * size, fan_in=100), f"{name}/b")
+    make = opset.lstm_sequence if kind == "lstm" else opset.gru_sequence
+    states = [zeros] * (2 if kind == "lstm" else 1)
+    length = opset.constant(np.array([LENGTH], np.int32))
+    node = named(make(x, *states, length, *weights, bias, size, "forward"), name)
+    return opset.squeeze(node.output(0), np.array([1]))
+
+
+def stack(kind: str, sizes: list[int], *, is_last_scaled: bool = False) -> ov.Model:
+    """Recurrent layers one behind the other, each with smaller weights than the one above."""
+    rng = np.random.default_rng(0)
+    x = parameter("x", 1, LENGTH, sizes[0])
+    node: Any = x
+    for i, (width, size) in enumerate(itertools.pairwise(sizes)):
+        if is_last_scaled and i == len(sizes) - 2:
+            node = opset.multiply(node, constant(7.0, "seven"))
+        node = cell(rng, node, kind, width, size, f"cell{i}", 2.0 / (i + 1))
+    return finish([linear(rng, node, (4, sizes[-1]), "linear")], [x])
+
+
+@pytest.mark.parametrize("preset", ["performance", "mixed"])
+@pytest.mark.parametrize(("kind", "floor"), [("lstm", 48), ("gru", 35)])
+def test_stacked_cells_of_one_shape_compute_with_their_own_scales(
+    kind: str, floor: float, preset: str, cpu: Target
+) -> None:
+    model = stack(kind, [16, 32, 32, 32])
+    given = models.samples(model, 32)
+    result = quant.quantize(model, given, target=cpu, preset=preset)
+    assert all(status_of(result)[f"cell{i}"] is Status.QUANTIZED for i in range(3))
+    before, after = (
+        np.concatenate([each[0] for each in models.evaluate_all(each, given)])
+        for each in (model, result.model)
+    )
+    assert sqnr_db(before, after) > floor
+
+
+def test_only_cells_of_the_same_shapes_share_scales(cpu: Target) -> None:
+    result = run(stack("lstm", [16, 32, 32, 32]), cpu)
+    scales = [
+        nodes_of(result.model)[f"cell{i}/fq_weights_4"].input_value(1).get_node().data
+        for i in range(3)
+    ]
+    assert scales[1].tolist() == scales[2].tolist() != scales[0].tolist()
+
+
+def reasons(model: ov.Model, target: Target) -> dict[str, str]:
+    """Why cells stay in floating point; empty for those that do not."""
+    asked = [quant.Step(use="DefaultQuantization")]
+    plan = quant.resolve(quant.load_model(model), asked, target)
+    return {each.name: each.reason for each in plan.operations if "cell" in each.name}
+
+
+def test_only_cells_that_read_hidden_states_stay_beside_others(cpu: Target) -> None:
+    found = reasons(stack("lstm", [32, 32, 32]), cpu)
+    assert "with the scales of 'cell1', of the same shapes" in found["cell0"]
+    assert found["cell1"] == ""
+    scaled = reasons(stack("lstm", [32, 32, 32], is_last_scaled=True), cpu)
+    assert scaled["cell0"] == ""
+    assert "with the scales of 'cell0'" in scaled["cell1"]
