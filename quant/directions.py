@@ -49,17 +49,25 @@ def _cell(node: ov.Node, index: int, direction: str) -> ov.Node:
     kind, name = node.get_type_name(), node.get_friendly_name()
     inputs = node.input_values()
     for port in _STATES[kind]:
+        if inputs[port].get_node().get_type_name() == "Constant":
+            inputs[port] = _half(inputs[port], np.s_[:, index : index + 1], direction)
+            continue
         halves = opset.split(inputs[port], opset.constant(np.int64(1)), 2)
         halves.set_friendly_name(f"{name}/states_{port}_{direction}")
         inputs[port] = halves.output(index)
     for port in _CONSTANTS[kind]:
-        constant = inputs[port].get_node()
-        half = opset.constant(np.ascontiguousarray(constant.data[index : index + 1]))
-        half.set_friendly_name(f"{constant.get_friendly_name()}/{direction}")
-        inputs[port] = half.output(0)
+        inputs[port] = _half(inputs[port], np.s_[index : index + 1], direction)
     cell = _MAKERS[kind](*inputs, direction=direction, **_settings(node))
     cell.set_friendly_name(f"{name}/{direction}")
     return cell
+
+
+def _half(constant: ov.Output, place: Any, direction: str) -> ov.Output:
+    """A direction's part of a constant."""
+    node = constant.get_node()
+    half = opset.constant(np.ascontiguousarray(node.data[place]))
+    half.set_friendly_name(f"{node.get_friendly_name()}/{direction}")
+    return half.output(0)
 
 
 def _settings(node: ov.Node) -> dict[str, Any]:

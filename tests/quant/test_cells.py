@@ -11,7 +11,7 @@ import pytest
 
 import quant
 from quant.plan import Status
-from quant.runtime import opset, ov
+from quant.runtime import core, opset, ov
 from quant.target import Target
 from tests import models
 from tests.models import constant, finish, linear, named, parameter
@@ -90,3 +90,32 @@ def test_only_cells_that_read_hidden_states_stay_beside_others(cpu: Target) -> N
     scaled = reasons(stack("lstm", [32, 32, 32], is_last_scaled=True), cpu)
     assert scaled["cell0"] == ""
     assert "with the scales of 'cell0'" in scaled["cell1"]
+
+
+def both_ways() -> ov.Model:
+    """A bidirectional LSTM that starts from zeros."""
+    rng = np.random.default_rng(0)
+    x = parameter("x", 1, LENGTH, 16)
+    states = [constant(np.zeros((1, 2, 32), np.float32), name) for name in ("h", "c")]
+    weights = [
+        constant(models.normal(rng, 2, 128, n, fan_in=n), name)
+        for n, name in ((16, "w"), (32, "r"))
+    ]
+    bias = constant(models.normal(rng, 2, 128, fan_in=100), "b")
+    length = opset.constant(np.array([LENGTH], np.int32))
+    node = opset.lstm_sequence(x, *states, length, *weights, bias, 32, "bidirectional")
+    rows = models.reshape(named(node, "cell").output(1), [1, 64], "rows")
+    return finish([linear(rng, rows, (4, 64), "linear")], [x])
+
+
+@pytest.mark.parametrize("preset", ["performance", "mixed"])
+def test_the_cpu_runs_both_directions_in_integers(preset: str, cpu: Target) -> None:
+    model = both_ways()
+    result = quant.quantize(model, models.samples(model, 8), target=cpu, preset=preset)
+    compiled = core().compile_model(result.model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    found = [
+        node.get_rt_info()["primitiveType"].astype(str)
+        for node in compiled.get_runtime_model().get_ordered_ops()
+        if node.get_rt_info()["layerType"].astype(str) == "RNNSeq"
+    ]
+    assert found == ["ref_any_I8"] * 2
