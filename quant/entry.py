@@ -28,8 +28,9 @@ from quant.statistics.collect import collect_needs
 from quant.statistics.need import Need, Statistics
 from quant.statistics.passes import Progress, Samples, is_one_shot
 from quant.statistics.store import Store, collect_stored
-from quant.steps import min_max, smooth
+from quant.steps import min_max
 from quant.steps.order import COMPOSITES, MIN_MAX, SMOOTH
+from quant.steps.smoothable import candidates
 from quant.steps.table import Inferring, OnStatistics, Step, expand
 from quant.target import Target
 from quant.work import Work
@@ -92,7 +93,7 @@ def resolve(model: ov.Model, steps: Sequence[Step], target: Target) -> QuantPlan
     graph = view(model)
     uses = {step.use: step for step in simple}
     quantizing = uses[MIN_MAX]
-    smoothed = smooth.candidates(graph, uses[SMOOTH].parameters) if SMOOTH in uses else frozenset()
+    smoothed = candidates(graph, uses[SMOOTH].parameters) if SMOOTH in uses else frozenset()
     found, operations = min_max.quantization(
         graph, quantizing.parameters, target, quantizing.index, smoothed
     )

@@ -206,12 +206,11 @@ class BiasPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SmoothGroup:
-    """Layers that read one tensor through one quantizer, and the tensor's channels.
+class SmoothPart:
+    """A tensor whose channels are scaled on the way into its quantizer.
 
-    `scheme`: how the tensor is quantized. `is_open`: whether its range may hold more than was seen.
-    `is_stretched`: whether the quantizer itself scales the channels. `is_shifted`: whether they may
-    be shifted, too.
+    `operations`: the layers that read it through that. `is_open`: whether its range may hold more
+    than was seen.
     """
 
     quantizer: str
@@ -219,10 +218,46 @@ class SmoothGroup:
     operations: tuple[str, ...]
     channel_axis: int
     channels: int
-    scheme: Scheme
     is_open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmoothReader:
+    """A layer that reads channels of a group, its input, and which channels those are.
+
+    `places`: first one and the one behind the last of each run of the group's channels, in the
+    order of the input's. `is_depthwise`: whether each of its outputs reads a channel of its own.
+    """
+
+    operation: str
+    tensor: TensorRef
+    channel_axis: int
+    places: tuple[tuple[int, int], ...]
+    is_depthwise: bool = False
+
+    @property
+    def channels(self) -> int:
+        return sum(stop - start for start, stop in self.places)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmoothGroup:
+    """Tensors that share a range, one or those that a Concat joins, and all layers that read them.
+
+    `scheme`: how the tensors are quantized. `is_stretched`: whether the quantizers themselves scale
+    the channels. `is_shifted`: whether those may be shifted, too.
+    """
+
+    parts: tuple[SmoothPart, ...]
+    readers: tuple[SmoothReader, ...]
+    scheme: Scheme
     is_stretched: bool
     is_shifted: bool
+
+    @property
+    def channels(self) -> int:
+        """Of all parts, one behind the other."""
+        return sum(part.channels for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

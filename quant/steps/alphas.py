@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.plan import SmoothGroup
+from quant.plan import SmoothGroup, SmoothReader
 from quant.steps.alignment import NONE, Alignment, Channels, steps
 
 Array = NDArray[Any]
@@ -31,11 +31,13 @@ def best_smoothing(
     """The shift and factors with the least expected noise; none where nothing lowers it.
 
     Args:
-        channels: of the group's tensor.
-        weights: `[C_out, C, taps]` of every operation that reads the channels.
+        channels: of the group's tensors.
+        weights: `[C_out, C, taps]` of every reader, with the channels that it reads.
     """
-    rows = [_Weights.of(each) for each in weights]
-    largest = np.maximum(np.max([w.widest for w in rows], axis=0), _SMALLEST)
+    rows = [_Weights.of(each, reader) for each, reader in zip(weights, group.readers, strict=True)]
+    largest = np.full(group.channels, _SMALLEST)
+    for row in rows:
+        np.maximum.at(largest, row.places, row.widest)
     found, least = None, np.inf
     for candidates in _candidates(group, channels, largest, alphas):
         changed = [channels.changed(each.shift, each.factor) for each in candidates]
@@ -82,21 +84,26 @@ class _Weights:
     """What matters of weights `[C_out, C, taps]`.
 
     Attributes:
+        places: of the C channels among those of the group.
         widest: the largest magnitude of each channel that is read, `[C]`.
         largest: of some output channels, for each pair of channels, `[rows, C]`.
         energy: the sum of squares of each channel that is read, `[C]`, as those rows tell it.
         taps: of the kernel.
         share: output channels for each of those rows.
+        is_depthwise: whether each output reads one channel, so that the error of its weights stays
+            what it is, whatever the factor.
     """
 
+    places: Array
     widest: Array
     largest: Array
     energy: Array
     taps: int
     share: float
+    is_depthwise: bool
 
     @classmethod
-    def of(cls, weights: Array) -> _Weights:
+    def of(cls, weights: Array, reader: SmoothReader) -> _Weights:
         outputs, _, taps = weights.shape
         high, low = (each(weights, axis=0) for each in (np.max, np.min))
         rows = min(outputs, _ROWS)
@@ -107,11 +114,13 @@ class _Weights:
             largest = np.maximum(largest, some[..., tap])
         energy = np.einsum("oct,oct->c", some, some) * (outputs / rows)
         return cls(
+            places=places_of(reader),
             widest=np.maximum(high, -low).max(axis=1),
             largest=largest,
             energy=energy,
             taps=taps,
             share=outputs / rows,
+            is_depthwise=reader.is_depthwise,
         )
 
 
@@ -128,12 +137,22 @@ def _noise(
         step: of their range then.
         limit: no more is computed once the error is seen to be above it.
     """
-    power = float(np.maximum(after.mean_square - after.mean**2, 0).sum())
-    factors = found.factor.astype(np.float32)
-    total = sum(step**2 * float(found.factor**2 @ each.energy) / 12 for each in weights)
+    variance = np.maximum(after.mean_square - after.mean**2, 0)
+    total = sum(
+        step**2 * float(found.factor[each.places] ** 2 @ each.energy) / 12 for each in weights
+    )
     for each in weights:
         if total > limit:
             return total
+        if each.is_depthwise:
+            continue
+        power = float(variance[each.places].sum())
+        factors = found.factor[each.places].astype(np.float32)
         widest = (each.largest * factors).max(axis=1) / 127
         total += float(widest @ widest) * each.share * power * each.taps / 12
     return total
+
+
+def places_of(reader: SmoothReader) -> Array:
+    """For each channel that a layer reads, its place among those of the group."""
+    return np.concatenate([np.arange(start, stop) for start, stop in reader.places])

@@ -28,7 +28,7 @@ from quant.plan import (
     BiasSite,
     FastBiasPlan,
     MinMaxPlan,
-    SmoothGroup,
+    SmoothReader,
     Subset,
     TensorRef,
 )
@@ -136,7 +136,7 @@ def _need(plan: FastBiasPlan, site: BiasSite) -> Need:
     )
 
 
-def points_need(subset: Subset, each: BiasSite | SmoothGroup) -> Need:
+def points_need(subset: Subset, each: BiasSite | SmoothReader) -> Need:
     """All channels of an operation's input at a few positions of a few samples."""
     return Need(
         tensor=each.tensor,

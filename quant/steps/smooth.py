@@ -12,169 +12,69 @@ expected noise at the layers' outputs, or none where none lowers it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quant.emulation import Stretch
-from quant.graph import Graph, Op, Port, Tensor, attributes
-from quant.parameters import Aggregator, Overrides, SmoothParameters
-from quant.placement.estimators import estimators
-from quant.placement.fused import is_reduced, takes_channels
-from quant.placement.tables import behind_matmuls
-from quant.plan import ActivationQuantizer, MinMaxPlan, SmoothGroup, SmoothPlan, Subset, TensorRef
-from quant.runtime import opset, ov
+from quant.graph import Graph
+from quant.parameters import Aggregator, SmoothParameters
+from quant.plan import (
+    MinMaxPlan,
+    SmoothGroup,
+    SmoothPart,
+    SmoothPlan,
+    SmoothReader,
+    Subset,
+    TensorRef,
+)
+from quant.runtime import opset
 from quant.statistics.need import Need, Reduction, Statistics, by_tensor
 from quant.steps import room
 from quant.steps.alignment import NONE, Alignment, Channels
-from quant.steps.alphas import ALPHAS, best_smoothing
+from quant.steps.alphas import ALPHAS, best_smoothing, places_of
 from quant.steps.bias import add_to_bias, output_axis
 from quant.steps.fast_bias import points_need
-from quant.steps.pairs import is_padded
+from quant.steps.smoothable import groups
 from quant.work import Work
 
 Array = NDArray[Any]
 
 
-def candidates(graph: Graph, parameters: SmoothParameters) -> frozenset[Port]:
-    """The activation ports of MatMuls with a matrix of weights that nothing else reads."""
-    if not parameters.separate:
-        return frozenset()
-    behind = behind_matmuls(graph)
-    return frozenset(Port(op.index, 0) for op in graph.ops if _is_smoothable(graph, op, behind))
-
-
-def _is_smoothable(graph: Graph, op: Op, behind: frozenset[int]) -> bool:
-    """Whether a MatMul's activations may have a scale per channel.
-
-    Not matrices that another MatMul computes, nor what some reductions do: OpenVINO's CPU plugin
-    (2026.4.1) computes garbage where it fuses such a quantizer, or a scaling, into those. It fuses
-    none into MatMuls of rank 4, and is slower by a quarter on a ConvNeXt then.
-    """
-    if (
-        op.type != "MatMul"
-        or not graph.is_constant(op.inputs[1])
-        or graph.is_constant(op.inputs[0])
-    ):
-        return False
-    weights = graph.shape(op.inputs[1])
-    rank = graph.op(op.inputs[0]).ranks[op.inputs[0].port]
-    is_matrix = weights is not None and len(weights) == 2
-    if rank is None or rank < 2 or (rank != 3 and op.inputs[0].op in behind):
-        return False
-    return (
-        is_matrix
-        and not attributes(op)["transpose_a"]
-        and len(graph.consumers(op.inputs[1])) == 1
-        and not is_reduced(graph, op.inputs[0], rank - 1)
-    )
-
-
-def _is_stretchable(graph: Graph, tensor: Tensor, axis: int) -> bool:
-    """Whether a quantizer of a tensor can stretch its channels itself, at no cost.
-
-    OpenVINO's CPU plugin (2026.4.1) refuses to quantize tensors of dynamic shape so, unless their
-    channels are on axis 1.
-    """
-    shape = graph.shape(tensor)
-    is_static = shape is not None and None not in shape
-    return (is_static or axis == 1) and takes_channels(graph, tensor, axis)
-
-
 def plan(graph: Graph, parameters: SmoothParameters, quantization: MinMaxPlan) -> SmoothPlan:
-    """The groups of MatMuls and of convolutions, each on one tensor, that are quantized later."""
-    behind = behind_matmuls(graph)
-    groups = [
-        _group(graph, quantizer)
-        for quantizer in quantization.activations
-        if quantizer.is_smoothed or _reads_directly(graph, quantizer, behind)
-    ]
+    """The groups of MatMuls and of convolutions that are quantized later."""
     return SmoothPlan(
         subset=Subset.of(parameters),
         alphas=ALPHAS if parameters.alpha is None else (parameters.alpha,),
-        groups=tuple(groups),
-    )
-
-
-def _reads_directly(graph: Graph, quantizer: ActivationQuantizer, behind: frozenset[int]) -> bool:
-    """Whether layers of one kind, with weights of their own, are all that reads a quantizer of 8
-    bits per tensor whose scaling costs no operation.
-
-    One with estimators that the user chose is left alone: of a scaled tensor only the extremes are
-    known. So is the result of a Clamp, which bounds all channels alike: OpenVINO's CPU plugin
-    (2026.4.1) multiplies behind it, where behind a Relu it scales the weights above.
-    """
-    if quantizer.group is not None or quantizer.channels is not None or quantizer.scheme.bits > 8:
-        return False
-    if quantizer.estimators != estimators(quantizer.scheme, None, Overrides()):
-        return False
-    if graph.by_name[quantizer.tensor.op].type == "Clamp":
-        return False
-    ops = [graph.by_name[port.op] for port in quantizer.consumers]
-    tensor = ops[0].inputs[0]
-    if all(_is_smoothable(graph, op, behind) for op in ops):
-        return _is_stretchable(graph, tensor, (graph.op(tensor).ranks[tensor.port] or 0) - 1)
-    return (
-        tensor.op not in behind
-        and not is_reduced(graph, tensor, 1)
-        and all(
-            op.type == "Convolution"
-            and graph.is_constant(op.inputs[1])
-            and len(graph.consumers(op.inputs[1])) == 1
-            for op in ops
-        )
-    )
-
-
-def _group(graph: Graph, quantizer: ActivationQuantizer) -> SmoothGroup:
-    ops = [graph.by_name[name] for name in quantizer.operations]
-    first = ops[0]
-    tensor = first.inputs[0]
-    rank = graph.op(tensor).ranks[tensor.port]
-    weights = graph.shape(first.inputs[1])
-    assert rank is not None
-    assert weights is not None
-    is_matmul = first.type == "MatMul"
-    channels = weights[0 if is_matmul and not attributes(first)["transpose_b"] else 1]
-    assert channels is not None  # constants have static shapes
-    axis = rank - 1 if is_matmul else 1
-    is_stretched = _is_stretchable(graph, tensor, axis)
-    return SmoothGroup(
-        quantizer=quantizer.name,
-        tensor=TensorRef(graph.op(tensor).name, tensor.port),
-        operations=quantizer.operations,
-        channel_axis=axis,
-        channels=channels,
-        scheme=quantizer.scheme,
-        is_open=quantizer.outside is not None,
-        is_stretched=is_stretched,
-        is_shifted=is_stretched
-        and not any(op.type == "Convolution" and is_padded(op) for op in ops),
+        groups=tuple(groups(graph, quantization)),
     )
 
 
 def needs(plan: SmoothPlan) -> Iterable[Need]:
-    """What tells the reach and the mean of every channel of the groups' tensors, and points."""
+    """What tells the reach of every channel of the groups' tensors, and the mean and points of what
+    their readers read."""
     for group in plan.groups:
-        yield from _extremes(plan, group)
-        yield _mean(plan, group)
-        yield points_need(plan.subset, group)
+        for part in group.parts:
+            yield from _extremes(plan, part)
+        for reader in group.readers:
+            yield _mean(plan, reader)
+            yield points_need(plan.subset, reader)
 
 
-def _extremes(plan: SmoothPlan, group: SmoothGroup) -> Iterable[Need]:
-    return room.needs(group.tensor, plan.subset, group.channel_axis, group.channels)
+def _extremes(plan: SmoothPlan, part: SmoothPart) -> Iterable[Need]:
+    return room.needs(part.tensor, plan.subset, part.channel_axis, part.channels)
 
 
-def _mean(plan: SmoothPlan, group: SmoothGroup) -> Need:
+def _mean(plan: SmoothPlan, reader: SmoothReader) -> Need:
     return Need(
-        tensor=group.tensor,
+        tensor=reader.tensor,
         reduction=Reduction.MEAN,
         aggregator=Aggregator.MEAN,
         subset=plan.subset,
-        channel_axis=group.channel_axis,
-        channels=group.channels,
+        channel_axis=reader.channel_axis,
+        channels=reader.channels,
     )
 
 
@@ -182,102 +82,172 @@ def apply(work: Work, plan: SmoothPlan, statistics: Statistics) -> Statistics:
     """Smooths each group where that lowers the noise; returns statistics as they are after it."""
     replaced, asked = dict(statistics.replaced), by_tensor(statistics)
     for group in plan.groups:
-        channels = _channels(work, plan, group, statistics)
-        weights = [_rows(work, name) for name in group.operations]
+        channels = _group_channels(work, plan, group, statistics)
+        weights = [_rows(work, reader) for reader in group.readers]
         found = best_smoothing(group, channels, weights, plan.alphas)
-        work.outcomes[f"smooth {group.quantizer}"] = found.name
+        work.outcomes[f"smooth {group.parts[0].quantizer}"] = found.name
         if found.name != NONE:
-            _absorb(work, group, found, weights)
-            replaced |= _smoothed(group, asked[group.tensor], statistics, channels, found)
+            _stretch(work, group, found)
+            for reader, rows in zip(group.readers, weights, strict=True):
+                _absorb(work, reader, _at(found, places_of(reader)), rows)
+            replaced |= _smoothed(group, asked, statistics, channels, found)
     return Statistics(
         values=statistics.values, sample_count=statistics.sample_count, replaced=replaced
     )
 
 
-def _channels(work: Work, plan: SmoothPlan, group: SmoothGroup, statistics: Statistics) -> Channels:
-    """What is known of a group's tensor; the points tell how its channels vary, which takes another
-    look at the whole tensor otherwise."""
-    reader = group.operations[0]
-    tensor = work.nodes[group.tensor.op].output(group.tensor.port)
-    asked = _extremes(plan, group)
-    low, high = room.reach(asked, statistics, reader, tensor, is_open=group.is_open)
-    mean = statistics.of(_mean(plan, group), reader)
-    points = statistics.of(points_need(plan.subset, group), reader)
+def _group_channels(
+    work: Work, plan: SmoothPlan, group: SmoothGroup, statistics: Statistics
+) -> Channels:
+    """What is known of a group's channels; the readers' points tell how they vary, which takes
+    another look at whole tensors otherwise."""
+    lows, highs = [], []
+    for part in group.parts:
+        tensor = work.nodes[part.tensor.op].output(part.tensor.port)
+        asked = _extremes(plan, part)
+        low, high = room.reach(asked, statistics, part.operations[0], tensor, is_open=part.is_open)
+        lows.append(low)
+        highs.append(high)
+    mean, variance = np.zeros(group.channels), np.zeros(group.channels)
+    for reader in reversed(group.readers):
+        points = statistics.of(points_need(plan.subset, reader), reader.operation)
+        places = places_of(reader)
+        mean[places] = statistics.of(_mean(plan, reader), reader.operation)
+        variance[places] = points.var(axis=0, dtype=np.float64)
     return Channels(
-        low=low, high=high, mean=mean, mean_square=mean**2 + points.var(axis=0, dtype=np.float64)
+        low=np.concatenate(lows),
+        high=np.concatenate(highs),
+        mean=mean,
+        mean_square=mean**2 + variance,
     )
 
 
-def _rows(work: Work, name: str) -> Array:
-    """An operation's weights as `[C_out, C_in, taps]`."""
-    node = work.nodes[name]
+def _at(found: Alignment, places: Array | slice) -> Alignment:
+    """What is done to some of the channels."""
+    return Alignment(name=found.name, shift=found.shift[places], factor=found.factor[places])
+
+
+def _slices(group: SmoothGroup) -> Iterator[tuple[SmoothPart, slice]]:
+    """The parts and the places of their channels."""
+    start = 0
+    for part in group.parts:
+        yield part, slice(start, start + part.channels)
+        start += part.channels
+
+
+def _rows(work: Work, reader: SmoothReader) -> Array:
+    """A layer's weights as `[C_out, C_in, taps]`; a depthwise one's as `[1, C, taps]`."""
+    node = work.nodes[reader.operation]
     weights: Array = node.input_value(1).get_node().data
+    if reader.is_depthwise:
+        return weights.reshape(1, len(weights), -1)
     if node.get_type_name() == "MatMul":
         weights = weights if node.get_attributes()["transpose_b"] else weights.T
     return weights.reshape(*weights.shape[:2], -1)
 
 
-def _absorb(work: Work, group: SmoothGroup, found: Alignment, weights: list[Array]) -> None:
-    """Stretches the channels on the way in, and has the layers that read them make up for it.
+def _stretch(work: Work, group: SmoothGroup, found: Alignment) -> None:
+    """Stretches the channels on the way in.
 
-    The quantizer stretches them: its input range is per channel, its output range is not. Where it
+    The quantizers do: their input ranges are per channel, their output range is not. Where one
     can't, a division is an operation of its own.
     """
-    shape = work.nodes[group.tensor.op].output(group.tensor.port).get_partial_shape()
-    spread = [-1 if axis == group.channel_axis else 1 for axis in range(shape.rank.get_length())]
-    factor, shift = found.factor.reshape(spread), found.shift.reshape(spread)
-    if group.is_stretched:
-        work.stretches[group.quantizer] = Stretch(factor=factor, shift=shift)
-    else:
-        _divide(work, group, factor)
-    for name, rows in zip(group.operations, weights, strict=True):
-        node = work.nodes[name]
-        if found.shift.any():
-            kind = np.result_type(rows.dtype, np.float32)
-            taps = np.repeat(found.shift, rows.shape[2]).astype(kind)
-            add_to_bias(node, output_axis(node), rows.reshape(len(rows), -1) @ taps)
-        _multiply(work, node, found.factor)
+    for part, places in _slices(group):
+        source = work.nodes[part.tensor.op].output(part.tensor.port)
+        rank = source.get_partial_shape().rank.get_length()
+        spread = [-1 if axis == part.channel_axis else 1 for axis in range(rank)]
+        factor, shift = (each[places].reshape(spread) for each in (found.factor, found.shift))
+        if group.is_stretched:
+            work.stretches[part.quantizer] = Stretch(factor=factor, shift=shift)
+        else:
+            _divide(work, part, factor)
 
 
-def _multiply(work: Work, node: ov.Node, factor: Array) -> None:
-    """Multiplies a layer's weights by input channel."""
+def _divide(work: Work, part: SmoothPart, factor: Array) -> None:
+    source = work.nodes[part.operations[0]].input_value(0)
+    kind = source.get_element_type().to_dtype()
+    divided = opset.multiply(source, opset.constant((1 / factor).astype(kind)))
+    divided.set_friendly_name(f"{part.quantizer}/smooth")
+    for name in part.operations:
+        work.nodes[name].input(0).replace_source_output(divided.output(0))
+
+
+def _absorb(work: Work, reader: SmoothReader, found: Alignment, rows: Array) -> None:
+    """Has a layer make up for what became of its channels.
+
+    Args:
+        rows: its weights, see `_rows`.
+    """
+    node = work.nodes[reader.operation]
+    if found.shift.any():
+        kind = np.result_type(rows.dtype, np.float32)
+        shift = found.shift.astype(kind)[:, None]
+        moved = (
+            (rows[0] * shift).sum(axis=1)
+            if reader.is_depthwise
+            else np.tensordot(rows, np.broadcast_to(shift, rows.shape[1:]), 2)
+        )
+        add_to_bias(node, output_axis(node), moved)
     constant = node.input_value(1).get_node()
-    axis = 1 if node.get_type_name() != "MatMul" or node.get_attributes()["transpose_b"] else 0
+    is_transposed = node.get_type_name() == "MatMul" and not node.get_attributes()["transpose_b"]
+    axis = 0 if reader.is_depthwise or is_transposed else 1
     shape = [-1 if i == axis else 1 for i in range(constant.data.ndim)]
-    scaled = constant.data * factor.reshape(shape).astype(constant.data.dtype)
+    scaled = constant.data * found.factor.reshape(shape).astype(constant.data.dtype)
     changed = opset.constant(scaled, shared_memory=True)  # which holds the array
     changed.set_friendly_name(constant.get_friendly_name())
     node.input(1).replace_source_output(changed.output(0))
     work.nodes[constant.get_friendly_name()] = changed
 
 
-def _divide(work: Work, group: SmoothGroup, factor: Array) -> None:
-    source = work.nodes[group.operations[0]].input_value(0)
-    kind = source.get_element_type().to_dtype()
-    divided = opset.multiply(source, opset.constant((1 / factor).astype(kind)))
-    divided.set_friendly_name(f"{group.quantizer}/smooth")
-    for name in group.operations:
-        work.nodes[name].input(0).replace_source_output(divided.output(0))
-
-
 def _smoothed(
     group: SmoothGroup,
-    needs: Iterable[Need],
+    asked: Mapping[TensorRef, list[Need]],
     statistics: Statistics,
     channels: Channels,
-    smoothing: Alignment,
+    found: Alignment,
 ) -> dict[tuple[str, Need], Array]:
-    """What later steps asked of the tensor, as it is after smoothing, for the group's operations.
+    """What later steps asked of the tensors, as they are after smoothing, for the layers that read
+    them: of the parts, and of what a reader reads of them, joined and pooled.
 
     Ranges become what the channels are expected to reach.
     """
-    after = channels.changed(smoothing.shift, smoothing.factor)
-    found: dict[tuple[str, Need], Array] = {}
-    for need in needs:
-        if need.channel_axis not in (None, group.channel_axis):
+    replaced: dict[tuple[str, Need], Array] = {}
+    for part, places in _slices(group):
+        for name in part.operations:
+            some = _chosen(channels, places)
+            replaced |= _answers(asked, part, name, statistics, some, _at(found, places))
+    parts = {part.tensor for part in group.parts}
+    for reader in group.readers:
+        if reader.tensor not in parts:
+            read = places_of(reader)
+            some, change = _chosen(channels, read), _at(found, read)
+            replaced |= _answers(asked, reader, reader.operation, statistics, some, change)
+    return replaced
+
+
+def _chosen(channels: Channels, places: Array | slice) -> Channels:
+    fields = (channels.low, channels.high, channels.mean, channels.mean_square)
+    low, high, mean, square = (each[places] for each in fields)
+    return Channels(low=low, high=high, mean=mean, mean_square=square)
+
+
+def _answers(
+    asked: Mapping[TensorRef, list[Need]],
+    place: SmoothPart | SmoothReader,
+    name: str,
+    statistics: Statistics,
+    channels: Channels,
+    found: Alignment,
+) -> Iterator[tuple[tuple[str, Need], Array]]:
+    """The answers to what was asked of a tensor, for one layer."""
+    after = channels.changed(found.shift, found.factor)
+    for need in asked[place.tensor]:
+        if need.channel_axis not in (None, place.channel_axis):
             continue  # of other readers, which take another axis for the channels
-        new = after.answer(need)
-        if new is None:  # single points
-            new = (statistics.of(need, group.operations[0]) - smoothing.shift) / smoothing.factor
-        found |= {(name, need): new for name in group.operations}
-    return found
+        is_linear = need.reduction in (Reduction.POINTS, Reduction.MEAN)
+        if is_linear and need.channel_axis is not None:
+            yield (name, need), (statistics.of(need, name) - found.shift) / found.factor
+        else:
+            answer = after.answer(need)
+            assert answer is not None
+            yield (name, need), answer

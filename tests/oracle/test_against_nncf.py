@@ -113,7 +113,7 @@ def smoothed_operations(case: Case) -> set[str]:
     step = quant.Step(use="DefaultQuantization", parameters=parameters)
     plan = quant.resolve(quant.load_model(build(case.model)), [step], CPU)
     groups = [g for step in plan.steps if isinstance(step, SmoothPlan) for g in step.groups]
-    return {name for group in groups for name in group.operations}
+    return {reader.operation for group in groups for reader in group.readers}
 
 
 def agree(ours: Range, theirs: Range) -> bool:

@@ -95,8 +95,8 @@ def _step(step: StepPlan) -> Iterator[str]:
     match step:
         case SmoothPlan():
             for group in step.groups:
-                readers = ", ".join(group.operations)
-                yield f"smooth {group.tensor.op}:{group.tensor.port} -> {readers}"
+                tensors = ", ".join(f"{p.tensor.op}:{p.tensor.port}" for p in group.parts)
+                yield f"smooth {tensors} -> {', '.join(r.operation for r in group.readers)}"
         case MinMaxPlan():
             yield from map(_activation, step.activations)
             yield from map(_weights, step.weights)

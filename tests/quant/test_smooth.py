@@ -15,7 +15,7 @@ from quant.emulation import Stretch
 from quant.entry import collect, resolve
 from quant.load import load_model
 from quant.parameters import JOINT, Aggregator, Estimator
-from quant.plan import SmoothGroup, SmoothPlan, TensorRef
+from quant.plan import SmoothGroup, SmoothPart, SmoothPlan, SmoothReader, TensorRef
 from quant.runtime import core, opset, ov
 from quant.scheme import Scheme
 from quant.statistics.collect import collect_needs
@@ -30,6 +30,72 @@ from tests.quant.results import sqnr_db
 
 Array = NDArray[Any]
 
+Rng = np.random.Generator
+
+
+def uneven(rng: Rng, x: Any, sizes: tuple[int, ...], name: str) -> ov.Node:
+    """A pointwise convolution whose output channels are of very different size, and its Swish."""
+    weights = models.normal(rng, *sizes, fan_in=sizes[1])
+    spread = np.geomspace(0.1, 30, sizes[0]).astype(np.float32)[rng.permutation(sizes[0])]
+    node = opset.convolution(
+        x,
+        models.constant(weights * spread.reshape(-1, 1, 1, 1), f"{name}/weights"),
+        *([1, 1], [0, 0], [0, 0], [1, 1]),
+    )
+    return models.named(opset.swish(models.named(node, name)), f"{name}/swish")
+
+
+def pooled(x: Any) -> ov.Output:
+    node = opset.max_pool(x, [1, 1], [1, 1], [0, 0], [1, 1], [2, 2])
+    return models.named(node, "pool").output(0)
+
+
+def behind_pool() -> ov.Model:
+    """Uneven channels, a MaxPool, and a convolution in front and one behind."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 3, 8, 8)
+    hidden = uneven(rng, x, (8, 3, 1, 1), "a")
+    small = models.conv(rng, pooled(hidden), (4, 8, 1, 1), "b")
+    return models.finish([models.conv(rng, hidden, (4, 8, 1, 1), "c"), small], [x])
+
+
+def behind_concat() -> ov.Model:
+    """Uneven channels of two convolutions, joined, the first of them twice and read alone too."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 3, 8, 8)
+    first, second = (uneven(rng, x, (n, 3, 1, 1), name) for n, name in ((8, "a"), (4, "b")))
+    joined = models.named(opset.concat([first, second, pooled(first)], -3), "joined")
+    both = models.conv(rng, joined, (4, 20, 1, 1), "c")
+    return models.finish([both, models.conv(rng, first, (4, 8, 1, 1), "d")], [x])
+
+
+def behind_resizing() -> ov.Model:
+    """Uneven channels that are enlarged and joined with others, as a detector's neck has it."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 3, 8, 8)
+    coarse = uneven(rng, models.parameter("y", 1, 3, 4, 4), (4, 3, 1, 1), "a")
+    sizes, axes = np.array([8, 8], np.int64), np.array([2, 3], np.int64)
+    larger = opset.interpolate(coarse, sizes, "nearest", "sizes", axes=axes)
+    joined = opset.concat([models.named(larger, "larger"), uneven(rng, x, (6, 3, 1, 1), "b")], 1)
+    source = coarse.input_value(0).get_node().input_value(0).get_node()
+    layer = models.conv(rng, models.named(joined, "joined"), (4, 10, 3, 3), "c")
+    return models.finish([layer], [x, source])
+
+
+def beside_depthwise() -> ov.Model:
+    """Uneven channels that a convolution and a depthwise one read."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 3, 8, 8)
+    hidden = uneven(rng, x, (8, 3, 1, 1), "a")
+    deep = models.group_conv(rng, hidden, (8, 1, 1, 1, 1), "b")
+    return models.finish([models.conv(rng, hidden, (4, 8, 1, 1), "c"), deep], [x])
+
+
+def beside_constant() -> ov.Model:
+    """Uneven channels joined with constant ones."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 3, 8, 8)
+    ones = models.constant(np.ones((1, 4, 8, 8), np.float32), "ones")
+    joined = opset.concat([uneven(rng, x, (8, 3, 1, 1), "a"), ones], 1)
+    return models.finish([models.conv(rng, joined, (4, 12, 1, 1), "c")], [x])
+
+
+JOINED = (behind_pool, behind_concat, behind_resizing, beside_depthwise, beside_constant)
 SMOOTHED = (models.encoder_sdpa, models.matmul, models.classifier)
 
 
@@ -51,23 +117,26 @@ def smoothed(
     work, part = Work(plan.model.clone()), plan.steps[0]
     assert isinstance(part, SmoothPlan)
     after = smooth.apply(work, part, statistics)
-    for group in part.groups:
-        if group.quantizer in work.stretches:
-            _stretch(work, group, work.stretches[group.quantizer])
+    for each in (each for group in part.groups for each in group.parts):
+        if each.quantizer in work.stretches:
+            _stretch(work, each, work.stretches[each.quantizer])
     return work, part, after
 
 
-def _stretch(work: Work, group: SmoothGroup, stretch: Stretch) -> None:
-    source = work.nodes[group.tensor.op].output(group.tensor.port)
+def _stretch(work: Work, part: SmoothPart, stretch: Stretch) -> None:
+    source = work.nodes[part.tensor.op].output(part.tensor.port)
+    readers = list(source.get_target_inputs())
     shift = opset.constant(np.asarray(-stretch.shift, np.float32))
     factor = opset.constant((1 / stretch.factor).astype(np.float32))
     node = opset.multiply(opset.add(source, shift), factor)
-    models.named(node, f"{group.quantizer}/smooth")
-    for name in group.operations:
-        work.nodes[name].input(0).replace_source_output(node.output(0))
+    models.named(node, f"{part.quantizer}/smooth")
+    for reader in readers:
+        kind, name = reader.get_node().get_type_name(), reader.get_node().get_friendly_name()
+        if name in part.operations or kind in ("MaxPool", "Concat", "Interpolate"):
+            reader.replace_source_output(node.output(0))
 
 
-@pytest.mark.parametrize("build", SMOOTHED, ids=lambda build: build.__name__)
+@pytest.mark.parametrize("build", [*SMOOTHED, *JOINED], ids=lambda build: build.__name__)
 def test_smoothing_keeps_the_outputs(build: Callable[[], ov.Model], cpu: Target) -> None:
     model = build()
     work, _, _ = smoothed(model, cpu)
@@ -111,16 +180,19 @@ def smoothing(
     low = -peak if low is None else low
     mean, spread = (low + peak) / 2, np.square(peak - low) * varies
     channels = Channels(low=low, high=peak, mean=mean, mean_square=spread + mean**2)
-    group = SmoothGroup(
+    part = SmoothPart(
         quantizer="q",
         tensor=TensorRef("x"),
         operations=("layer",),
         channel_axis=1,
         channels=len(peak),
-        scheme=Scheme(),
-        is_stretched=True,
         is_open=True,
-        is_shifted=True,
+    )
+    reader = SmoothReader(
+        operation="layer", tensor=part.tensor, channel_axis=1, places=((0, len(peak)),)
+    )
+    group = SmoothGroup(
+        parts=(part,), readers=(reader,), scheme=Scheme(), is_stretched=True, is_shifted=True
     )
     return best_smoothing(group, channels, [weights[..., None]], ALPHAS)
 
@@ -165,7 +237,7 @@ def test_what_matmuls_of_rank_four_compute_is_not_smoothed(preset: str, cpu: Tar
     model = models.finish([models.linear(rng, hidden, (8, 16), "second")], [x])
     asked = [quant.Step(use="DefaultQuantization", parameters={"preset": preset})]
     plan = plan_of(quant.load_model(model), asked, cpu)
-    assert [group.operations for group in plan.groups] == [("first",)]
+    assert [group.parts[0].operations for group in plan.groups] == [("first",)]
     result = quant.quantize(model, models.samples(model, 16), target=cpu, preset=preset)
     compiled = core().compile_model(result.model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     kinds = [
@@ -217,17 +289,22 @@ def test_a_given_alpha_is_the_only_candidate(cpu: Target) -> None:
     assert chosen <= {"alpha 0.5", "shift, alpha 0.5", "shift", "none"}
 
 
+@pytest.mark.parametrize("build", [models.encoder_sdpa, *JOINED], ids=lambda build: build.__name__)
 @pytest.mark.parametrize("preset", ["performance", "mixed"])
 def test_statistics_after_smoothing_are_those_of_the_smoothed_tensor(
-    preset: str, cpu: Target, monkeypatch: pytest.MonkeyPatch
+    preset: str, build: Callable[[], ov.Model], cpu: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Extremes are those over all samples, whatever the aggregator that was asked for, where those
     are enough."""
     monkeypatch.setattr(room, "ENOUGH", 1)
-    model = models.encoder_sdpa()
+    model = build()
     work, plan, statistics = smoothed(model, cpu, preset=preset)
-    quantizers = {name: group.quantizer for group in plan.groups for name in group.operations}
-    renamed = {key: _renamed(key[1], quantizers[key[0]]) for key in statistics.replaced}
+    parts = [part for group in plan.groups for part in group.parts]
+    quantizers = {(name, part.tensor): part.quantizer for part in parts for name in part.operations}
+    renamed = {
+        (name, need): _renamed(need, quantizers.get((name, need.tensor)))
+        for name, need in statistics.replaced
+    }
     assert {need.reduction for _, need in renamed} >= {Reduction.MIN, Reduction.MEAN}
     again = collect_needs(work.model, list(renamed.values()), models.samples(model))
     for key, need in renamed.items():
@@ -254,8 +331,9 @@ def test_every_estimator_goes_with_smoothing(kind: Estimator, cpu: Target) -> No
     assert sqnr_db(models.evaluate(model, x)[0], models.evaluate(result.model, x)[0]) > 20
 
 
-def _renamed(need: Need, quantizer: str) -> Need:
-    """The need on the smoothed tensor, its extremes taken over all samples."""
+def _renamed(need: Need, quantizer: str | None) -> Need:
+    """The need on the smoothed tensor, its extremes taken over all samples; what is joined of such
+    keeps its name."""
     extremes = {
         Reduction.MIN: Aggregator.MIN,
         Reduction.MAX: Aggregator.MAX,
@@ -263,7 +341,7 @@ def _renamed(need: Need, quantizer: str) -> Need:
     }
     return dataclasses.replace(
         need,
-        tensor=TensorRef(f"{quantizer}/smooth"),
+        tensor=TensorRef(f"{quantizer}/smooth") if quantizer else need.tensor,
         aggregator=extremes.get(need.reduction, need.aggregator),
     )
 
@@ -309,7 +387,7 @@ def test_bounded_channels_are_left_alone(function: Callable[..., ov.Node], cpu: 
     rng, x = np.random.default_rng(0), models.parameter("x", 1, 3, 8, 8)
     hidden = models.named(function(models.conv(rng, x, (8, 3, 3, 3), "conv1")), "between")
     model = models.finish([models.conv(rng, hidden, (4, 8, 3, 3), "conv2")], [x])
-    found = {group.tensor.op for group in plan_of(quant.load_model(model), [], cpu).groups}
+    found = {group.parts[0].tensor.op for group in plan_of(quant.load_model(model), [], cpu).groups}
     assert ("between" in found) == (function is opset.relu)
 
 
@@ -337,7 +415,10 @@ def test_some_output_channels_tell_the_noise_of_all() -> None:
     """Of a wide layer whose outputs repeat those of a narrow one, exactly."""
     rng = np.random.default_rng(5)
     narrow = rng.standard_normal((1, 12, 9)).astype(np.float32)
-    one, many = (alphas._Weights.of(np.repeat(narrow, n, axis=0)) for n in (1, 300))
+    reader = SmoothReader(
+        operation="layer", tensor=TensorRef("x"), channel_axis=1, places=((0, 12),)
+    )
+    one, many = (alphas._Weights.of(np.repeat(narrow, n, axis=0), reader) for n in (1, 300))
     np.testing.assert_allclose(many.energy, 300 * one.energy, rtol=1e-5)
     np.testing.assert_allclose(many.widest, one.widest)
     assert many.share * len(many.largest) == 300
@@ -350,3 +431,83 @@ def test_how_channels_vary_decides_how_much_is_moved() -> None:
     high = np.array([1.0, 1, 1, 64])
     steady, lively = (smoothing(high, weights, varies=share).name for share in (1e-6, 0.2))
     assert float(steady.split()[-1]) > float(lively.split()[-1])
+
+
+@pytest.mark.parametrize(
+    ("build", "parts", "readers"),
+    [
+        (behind_pool, ["a/swish"], {"b": ((0, 8),), "c": ((0, 8),)}),
+        (
+            behind_concat,
+            ["a/swish", "b/swish"],
+            {"c": ((0, 8), (8, 12), (0, 8)), "d": ((0, 8),)},
+        ),
+        (behind_resizing, ["a/swish", "b/swish"], {"c": ((0, 4), (4, 10))}),
+        (beside_depthwise, ["a/swish"], {"b": ((0, 8),), "c": ((0, 8),)}),
+    ],
+    ids=lambda each: getattr(each, "__name__", ""),
+)
+def test_layers_read_channels_through_what_keeps_them_apart(
+    build: Callable[[], ov.Model],
+    parts: list[str],
+    readers: dict[str, tuple[tuple[int, int], ...]],
+    cpu: Target,
+) -> None:
+    found = [
+        group
+        for group in plan_of(quant.load_model(build()), [], cpu).groups
+        if group.parts[0].tensor.op not in ("x", "y")
+    ]
+    (group,) = found
+    assert [part.tensor.op for part in group.parts] == parts
+    assert {each.operation: each.places for each in group.readers} == readers
+
+
+@pytest.mark.parametrize("build", JOINED, ids=lambda build: build.__name__)
+@pytest.mark.parametrize("preset", ["performance", "mixed"])
+def test_uneven_channels_are_smoothed_through_what_keeps_them_apart(
+    preset: str, build: Callable[[], ov.Model], cpu: Target
+) -> None:
+    model = build()
+    given = models.samples(model, 16)
+
+    def noise(**parameters: Any) -> float:
+        result = quant.quantize(model, given, target=cpu, preset=preset, **parameters)
+        before, after = (models.evaluate_all(each, given) for each in (model, result.model))
+        pairs = [
+            pair for a, b in zip(before, after, strict=True) for pair in zip(a, b, strict=True)
+        ]
+        return min(sqnr_db(*pair) for pair in pairs)
+
+    assert noise() > noise(use_smooth_quant=False) + 3
+
+
+def blocked(kind: str) -> ov.Model:
+    """Uneven channels that something reads which needs them as they are."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 4, 8, 8)
+    hidden: Any = uneven(rng, x, (4, 4, 1, 1), "a")
+    others: list[Any] = []
+    match kind:
+        case "sum":
+            others.append(models.conv(rng, opset.add(hidden, x), (4, 4, 1, 1), "other"))
+        case "rows":
+            hidden = models.named(opset.concat([hidden, hidden], 2), "joined")
+        case "places":
+            pool = opset.max_pool(hidden, [1, 1], [1, 1], [0, 0], [0, 0], [2, 2])
+            hidden = models.named(pool, "pool").output(0)
+            others.append(pool.output(1))
+        case "pool of means":
+            hidden = models.named(opset.avg_pool(hidden, [1, 1], [0, 0], [0, 0], [2, 2], True), "p")
+    channels = (
+        hidden.get_node().get_output_partial_shape(0)
+        if isinstance(hidden, ov.Output)
+        else (hidden.get_output_partial_shape(0))
+    )
+    layer = models.conv(rng, hidden, (4, channels[1].get_length(), 1, 1), "b")
+    return models.finish([layer, *others], [x])
+
+
+@pytest.mark.parametrize("kind", ["sum", "rows", "places", "pool of means"])
+def test_channels_that_something_else_reads_are_left_alone(kind: str, cpu: Target) -> None:
+    found = plan_of(quant.load_model(blocked(kind)), [], cpu).groups
+    assert "a/swish" not in {part.tensor.op for group in found for part in group.parts}
