@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from quant.diagnosis.diagnose import LayerDiagnosis
@@ -38,7 +38,8 @@ def make_report(
     strict: bool = False,
 ) -> Report:
     """The report of a run. `seconds`: `load_s` and `total_s`, which the run does not see."""
-    plan, result = run.plan, run.result
+    plan, result, outputs = run.plan, run.result, _outputs(run)
+    notes = (*plan.notes, *result.warnings, *_advice(outputs, recipe), *notes)
     return Report(
         recipe=_subject(run, recipe),
         target=plan.target,
@@ -49,7 +50,7 @@ def make_report(
         size=run.size,
         quantization=_quantization(run),
         layers=_layers(run),
-        outputs=_outputs(run),
+        outputs=outputs,
         checks=run.checks,
         timings=Timings(**run.timings, **seconds),
         artifacts=artifacts,
@@ -59,7 +60,7 @@ def make_report(
         baseline=run.baseline,
         peak_memory_bytes=run.peak_memory_bytes,
         strict=strict,
-        notes=tuple(dict.fromkeys((*plan.notes, *result.warnings, *notes))),
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 
@@ -112,6 +113,22 @@ def _outputs(run: Run) -> tuple[OutputNoise, ...]:
         OutputNoise(name=each.name, sqnr_db=finite(each.sqnr_db), note=each.reason)
         for each in (run.diagnosis.outputs if run.diagnosis else ())
     )
+
+
+_NOISY = 10.0
+"""Decibels at which the noise has a tenth of the output's power, and classes begin to change."""
+
+
+def _advice(outputs: tuple[OutputNoise, ...], recipe: Recipe) -> Iterator[str]:
+    """What to do where noise drowns an output."""
+    noisy = [each for each in outputs if each.sqnr_db is not None and each.sqnr_db < _NOISY]
+    if noisy:
+        command = f"recipe sensitivity {_shown_path(recipe.path)} --patch"
+        names = ", ".join(repr(each.name) for each in noisy)
+        yield (
+            f"signal to noise is below {_NOISY:.0f} dB at {names}; `{command}` leaves the layers"
+            " that make most of it in floating point"
+        )
 
 
 def _layer(operation: OperationResult, found: LayerDiagnosis | None) -> Layer:

@@ -93,3 +93,14 @@ def test_page_escapes_names(report: Report) -> None:
 def test_page_of_a_run_without_measures(report: Report) -> None:
     bare = replace(report, metrics={}, performance=None, checks=())
     assert "Speed was not measured" in report_to_html(bare)
+
+
+def test_a_noisy_output_is_noted_with_what_to_do(report: Report, tmp_path: Path) -> None:
+    clipped = "{min: {clipping_value: -0.05}, max: {clipping_value: 0.05}}"
+    parameters = f"activations: {{range_estimator: {clipped}}}"
+    recipe = write_recipe(write_tiny(tmp_path), parameters=parameters)
+    noisy = apply_recipe(read(recipe)[0])
+    (note,) = (each for each in noisy.notes if "signal to noise" in each)
+    assert "below 10 dB at 'logits'" in note
+    assert f"`recipe sensitivity {recipe} --patch`" in note
+    assert not any("signal to noise" in each for each in report.notes)
