@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant.emulation import Stretch
+from quant.fake_quantize import activation_levels, quantize
 from quant.graph import Graph
 from quant.parameters import Aggregator, SmoothParameters
 from quant.plan import (
@@ -31,6 +32,7 @@ from quant.plan import (
     TensorRef,
 )
 from quant.runtime import opset
+from quant.scheme import Mode
 from quant.statistics.need import Need, Reduction, Statistics, by_tensor
 from quant.steps import room
 from quant.steps.alignment import NONE, Alignment, Channels
@@ -41,6 +43,9 @@ from quant.steps.smoothable import groups
 from quant.work import Work
 
 Array = NDArray[Any]
+
+_EXACT = 1e-3
+"""Of a step: how far from a level a value may be that the level holds."""
 
 
 def plan(graph: Graph, parameters: SmoothParameters, quantization: MinMaxPlan) -> SmoothPlan:
@@ -82,10 +87,14 @@ def apply(work: Work, plan: SmoothPlan, statistics: Statistics) -> Statistics:
     """Smooths each group where that lowers the noise; returns statistics as they are after it."""
     replaced, asked = dict(statistics.replaced), by_tensor(statistics)
     for group in plan.groups:
+        outcome = f"smooth {group.parts[0].quantizer}"
+        if _is_held(plan, group, statistics):
+            work.outcomes[outcome] = f"{NONE}: its levels hold every value"
+            continue
         channels = _group_channels(work, plan, group, statistics)
         weights = [_rows(work, reader) for reader in group.readers]
         found = best_smoothing(group, channels, weights, plan.alphas)
-        work.outcomes[f"smooth {group.parts[0].quantizer}"] = found.name
+        work.outcomes[outcome] = found.name
         if found.name != NONE:
             _stretch(work, group, found)
             for reader, rows in zip(group.readers, weights, strict=True):
@@ -101,24 +110,41 @@ def _group_channels(
 ) -> Channels:
     """What is known of a group's channels; the readers' points tell how they vary, which takes
     another look at whole tensors otherwise."""
-    lows, highs = [], []
-    for part in group.parts:
-        tensor = work.nodes[part.tensor.op].output(part.tensor.port)
-        asked = _extremes(plan, part)
-        low, high = room.reach(asked, statistics, part.operations[0], tensor, is_open=part.is_open)
-        lows.append(low)
-        highs.append(high)
+    reaches = [
+        room.reach(
+            _extremes(plan, part),
+            statistics,
+            part.operations[0],
+            work.nodes[part.tensor.op].output(part.tensor.port),
+            is_open=part.is_open,
+        )
+        for part in group.parts
+    ]
+    low, high = (np.concatenate(ends) for ends in zip(*reaches, strict=True))
     mean, variance = np.zeros(group.channels), np.zeros(group.channels)
     for reader in reversed(group.readers):
         points = statistics.of(points_need(plan.subset, reader), reader.operation)
         places = places_of(reader)
         mean[places] = statistics.of(_mean(plan, reader), reader.operation)
         variance[places] = points.var(axis=0, dtype=np.float64)
-    return Channels(
-        low=np.concatenate(lows),
-        high=np.concatenate(highs),
-        mean=mean,
-        mean_square=mean**2 + variance,
+    return Channels(low=low, high=high, mean=mean, mean_square=mean**2 + variance)
+
+
+def _is_held(plan: SmoothPlan, group: SmoothGroup, statistics: Statistics) -> bool:
+    """Whether the levels of one range hold every value that was seen: bytes of pictures, and shares
+    of 255. Such tensors lose nothing, and would once their channels are scaled."""
+    low, high = np.inf, -np.inf
+    for part in group.parts:
+        least, _, most, _ = (statistics.of(n, part.operations[0]) for n in _extremes(plan, part))
+        low, high = min(low, float(least.min())), max(high, float(most.max()))
+    if group.scheme.mode is Mode.SYMMETRIC:
+        high = max(high, -low)
+    levels = activation_levels(group.scheme, np.array([low]), np.array([high]))
+    slack = _EXACT * float(levels.scale[0])
+    return all(
+        bool((np.abs(quantize(points, levels) - points) <= slack).all())
+        for reader in group.readers
+        for points in [statistics.of(points_need(plan.subset, reader), reader.operation)]
     )
 
 

@@ -252,11 +252,37 @@ def test_no_scale_is_recorded_as_none(cpu: Target) -> None:
     rng, x = np.random.default_rng(0), models.parameter("x", 1, 6, 16)
     weights = models.constant(rng.choice(np.float32([-1, 1]), (8, 16)), "weights")
     node = models.named(opset.matmul(x, weights, False, True), "linear")
-    even = [np.repeat(np.float32([[[-1], [1]] * 3]), 16, axis=2) for _ in range(4)]
+    even = [np.repeat(np.float32([[[-1], [0.77]] * 3]), 16, axis=2) for _ in range(4)]
     work, _, statistics = smoothed(models.finish([node], [x]), cpu, given=even)
     assert work.outcomes == {"smooth linear/fq_input_0": "none"}
     assert statistics.replaced == {}
     assert work.stretches == {}
+
+
+@pytest.mark.parametrize("preset", ["performance", "mixed"])
+@pytest.mark.parametrize("scale", [1, 255], ids=["bytes", "shares"])
+@pytest.mark.parametrize("is_joined", [False, True], ids=["plain", "joined"])
+def test_pictures_keep_their_levels(is_joined: bool, scale: int, preset: str, cpu: Target) -> None:
+    """However dark one of their colours is."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 3, 8, 8)
+    source: Any = x
+    if is_joined:  # every other column, as detectors take pictures apart
+        ones, axis = opset.constant(np.array([2])), opset.constant(np.array([3]))
+        end = opset.constant(np.array([8]))
+        halves = [opset.slice(x, opset.constant(np.array([i])), end, ones, axis) for i in range(2)]
+        source = models.named(opset.concat(halves, 1), "joined")
+    layer = models.conv(rng, source, (4, 6 if is_joined else 3, 3, 3), "conv")
+    bright = np.array([255, 255, 30]).reshape(1, 3, 1, 1)
+    pictures = [rng.integers(0, bright + 1, (1, 3, 8, 8)) / np.float32(scale) for _ in range(16)]
+    pictures[0][0, 0, 0, :2] = 255 / scale
+    given = [[each.astype(np.float32)] for each in pictures]
+    result = quant.quantize(models.finish([layer], [x]), given, target=cpu, preset=preset)
+    (outcome,) = (text for key, text in result.outcomes.items() if key.startswith("smooth"))
+    assert outcome == "none: its levels hold every value"
+    quantizers = [node for node in result.model.get_ops() if node.get_type_name() == "FakeQuantize"]
+    for node in quantizers:
+        low, high = (node.input_value(port).get_node().data for port in (1, 2))
+        np.testing.assert_allclose([low, high], [0, 255 / scale], rtol=1e-6)
 
 
 def test_one_large_channel_is_divided_by_more_than_the_others() -> None:

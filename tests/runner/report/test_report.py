@@ -9,9 +9,10 @@ import pytest
 
 from runner.apply import apply_recipe
 from runner.recipe.read import read
+from runner.report import make
 from runner.report.as_json import report_content, report_to_json
 from runner.report.html import report_to_html
-from runner.report.report import Report
+from runner.report.report import OutputNoise, Report
 from tests.runner.tiny import DROP, SPEED, write_recipe, write_tiny
 
 SCHEMA = {
@@ -96,11 +97,13 @@ def test_page_of_a_run_without_measures(report: Report) -> None:
 
 
 def test_a_noisy_output_is_noted_with_what_to_do(report: Report, tmp_path: Path) -> None:
-    clipped = "{min: {clipping_value: -0.05}, max: {clipping_value: 0.05}}"
-    parameters = f"activations: {{range_estimator: {clipped}}}"
-    recipe = write_recipe(write_tiny(tmp_path), parameters=parameters)
-    noisy = apply_recipe(read(recipe)[0])
-    (note,) = (each for each in noisy.notes if "signal to noise" in each)
-    assert "below 10 dB at 'logits'" in note
-    assert f"`recipe sensitivity {recipe} --patch`" in note
+    path = write_recipe(write_tiny(tmp_path))
+    outputs = (
+        OutputNoise(name="logits", sqnr_db=9.9),
+        OutputNoise(name="boxes", sqnr_db=10.1),
+        OutputNoise(name="empty", sqnr_db=None),
+    )
+    (note,) = make._advice(outputs, read(path)[0])
+    assert "below 10 dB at 'logits';" in note
+    assert f"`recipe sensitivity {path} --patch`" in note
     assert not any("signal to noise" in each for each in report.notes)
