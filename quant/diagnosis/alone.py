@@ -78,12 +78,36 @@ def has_both(operation: OperationResult) -> bool:
 
 def _lost(node: ov.Node) -> Array | None:
     """What a shift of a layer's input takes off its results, `[C]`: its bias makes up for it."""
-    sources = [value.get_node() for value in node.input_values()[:2]]
-    means = taken_off(sources[0]) if node.get_type_name() in LINEAR else None
-    weights = unfolded(sources[1]) if means is not None else None
+    sources = node.input_values()[:2]
+    means = _taken_off(sources[0]) if node.get_type_name() in LINEAR else None
+    weights = unfolded(sources[1].get_node()) if means is not None else None
     if means is None or weights is None:
         return None
     return shift_of(node, weights.data, means).astype(np.float32)
+
+
+def _taken_off(tensor: ov.Output) -> Array | None:
+    """What shifts take off the channels of a tensor, `[C]`, in its quantizer or in those above what
+    keeps channels apart; None where there is none."""
+    node = tensor.get_node()
+    if node.get_type_name() == "Concat":
+        sources = node.input_values()
+        rank = tensor.get_partial_shape().rank.get_length()
+        if node.get_attributes()["axis"] not in (1, 1 - rank):
+            return None
+        parts = [_taken_off(each) for each in sources]
+        if all(part is None for part in parts):
+            return None
+        sizes = [each.get_partial_shape()[1].get_length() for each in sources]
+        return np.concatenate(
+            [
+                np.zeros(n) if p is None else np.broadcast_to(p, n)
+                for p, n in zip(parts, sizes, strict=True)
+            ]
+        )
+    if node.get_type_name() in ("MaxPool", "Interpolate"):
+        return _taken_off(node.input_value(0))
+    return taken_off(node)
 
 
 def _plain(node: ov.Node, lost: Array | None) -> ov.Output:

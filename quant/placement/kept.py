@@ -15,7 +15,6 @@ import numpy as np
 from quant.graph import Graph, Op, Tensor, attributes
 from quant.parameters import ModelType
 from quant.placement.attention import SOFTMAX, attention, transformer_types
-from quant.placement.cells import mistaken
 from quant.placement.fused import is_fused, is_scaled_reduction
 from quant.placement.normalizing import functions_of_one, magnitudes, single_values
 from quant.placement.tables import (
@@ -31,6 +30,7 @@ from quant.placement.tables import (
 )
 from quant.placement.walks import above, ends
 from quant.runtime import ov
+from quant.target import Target
 
 Kept = dict[int, str]
 """Reason by position of the operation in the graph."""
@@ -51,12 +51,8 @@ _SELECTIONS = frozenset(
 )
 
 
-def kept(graph: Graph, model_type: ModelType | None, device: str | None = None) -> Kept:
-    """Every operation that a rule of ours keeps in floating point.
-
-    Args:
-        device: OpenVINO's name of the one that executes the model.
-    """
+def kept(graph: Graph, model_type: ModelType | None, target: Target) -> Kept:
+    """Every operation that a rule of ours keeps in floating point on a target."""
     found: Kept = {}
     rules: list[Callable[[Graph], Iterator[tuple[Op, str]]]] = [
         _shape_computations,
@@ -65,7 +61,6 @@ def kept(graph: Graph, model_type: ModelType | None, device: str | None = None) 
         _broken_weights,
         _double_precision,
         _recurrent_variants,
-        mistaken,
         _dynamic_ranks,
         _padded_averages,
         _large_epsilons,
@@ -75,11 +70,11 @@ def kept(graph: Graph, model_type: ModelType | None, device: str | None = None) 
         _squeeze_excitation,
         _positions,
         functions_of_one,
-        magnitudes,
-        single_values,
         _scaled_reductions,
     ]
-    if device == "CPU":
+    if not target.quantizes_outputs:
+        rules += [magnitudes, single_values]
+    if target.device == "CPU":
         rules.append(_transposed)
     if model_type is ModelType.TRANSFORMER:
         rules += [transformer_types, attention]
@@ -177,6 +172,17 @@ def _recurrent_variants(graph: Graph) -> Iterator[tuple[Op, str]]:
             yield op, "linear_before_reset has no integer form"
         elif kept.get("clip") or list(kept.get("activations") or usual) != usual:
             yield op, "clipped or unusual activations have no integer form"
+        elif _joins_constant(graph, op.inputs[0]):
+            yield op, "OpenVINO compiles no cell in integers behind a Concat with a constant"
+
+
+def _joins_constant(graph: Graph, tensor: Tensor) -> bool:
+    """Whether a tensor, moved about at most, is joined with a constant."""
+    op = graph.op(tensor)
+    if op.type not in MOVING:
+        return graph.is_constant(tensor)
+    sources = op.inputs if op.type == "Concat" else op.inputs[:1]
+    return any(_joins_constant(graph, each) for each in sources)
 
 
 def _dynamic_ranks(graph: Graph) -> Iterator[tuple[Op, str]]:

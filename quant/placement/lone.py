@@ -13,7 +13,7 @@ from quant.placement.kept import Kept
 from quant.placement.tables import ACTIVATION_FUNCTIONS, MULTIPLYING, WEIGHTED
 
 _PRODUCTS = (WEIGHTED - {"Gather"}) | MULTIPLYING
-REASON = "no operation with integer weights gives it its inputs or reads its result"
+LONE = "no operation with integer weights gives it its inputs or reads its result"
 
 
 def lone(graph: Graph, found: Demand) -> Kept:
@@ -38,4 +38,4 @@ def lone(graph: Graph, found: Demand) -> Kept:
                 parent[root(op.index)] = root(tensor.op)
     integer = [op for op in graph.ops if found.roles[op.index] is Role.INTEGER]
     accompanied = {root(op.index) for op in integer if op.type in _PRODUCTS}
-    return {op.index: REASON for op in integer if root(op.index) not in accompanied}
+    return {op.index: LONE for op in integer if root(op.index) not in accompanied}

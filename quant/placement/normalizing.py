@@ -30,21 +30,49 @@ _CHEAP = (
     | {"Erf", "Abs", "Negative", "Select"}
 )
 """What the parts consist of: no products of tensors with weights, no moves between places."""
-_EVEN_POWERS = (1.0, 2.0, 3.0)
-"""Exponents whose results a step of the input's size does not ruin."""
+_HARMLESS_EXPONENTS = (1.0, 2.0, 3.0)
+"""Powers whose results a step of the input's size does not ruin."""
 
 
 def functions_of_one(graph: Graph) -> Iterator[tuple[Op, str]]:
     """Everything between one tensor and an element-wise operation all of whose inputs are computed
     from it: an activation function or a normalization."""
-    dominators: list[frozenset[int]] = []
+    origins = _Origins()
+    found: dict[Tensor, set[int]] = {}
     for op in graph.ops:
+        if op.type not in _CHEAP:
+            continue
         sources = _sources(graph, op)
-        shared = _shared(dominators, sources) if op.type in _CHEAP else frozenset()
-        dominators.append(shared | {op.index})
-        if op.type in ELEMENTWISE and len(sources) > 1 and shared:
-            reason = f"is computed from {graph.ops[max(shared)].name!r} alone, without weights"
-            yield from ((each, reason) for each in _between(graph, op, max(shared)))
+        start = origins.add(Tensor(op.index, 0), sources)
+        if start is not None and op.type in ELEMENTWISE and len(sources) > 1:
+            reason = f"is computed from {graph.op(start).name!r} alone, without weights"
+            seen = found.setdefault(start, {start.op})
+            yield from ((each, reason) for each in _between(graph, op, seen))
+
+
+class _Origins:
+    """The nearest tensor that all ways up from a tensor pass, as a tree."""
+
+    def __init__(self) -> None:
+        self._above: dict[Tensor, Tensor | None] = {}
+        self._depth: dict[Tensor, int] = {}
+
+    def add(self, tensor: Tensor, sources: list[Tensor]) -> Tensor | None:
+        """Adds a tensor that is computed from others; what all of these have in common."""
+        shared = sources[0] if sources else None
+        for source in sources[1:]:
+            shared = self._common(shared, source)
+        self._above[tensor] = shared
+        self._depth[tensor] = 0 if shared is None else self._depth.get(shared, 0) + 1
+        return shared
+
+    def _common(self, one: Tensor | None, other: Tensor | None) -> Tensor | None:
+        while one != other and one is not None and other is not None:
+            if self._depth.get(one, 0) >= self._depth.get(other, 0):
+                one = self._above.get(one)
+            else:
+                other = self._above.get(other)
+        return one if one == other else None
 
 
 def magnitudes(graph: Graph) -> Iterator[tuple[Op, str]]:
@@ -52,21 +80,23 @@ def magnitudes(graph: Graph) -> Iterator[tuple[Op, str]]:
     these alone."""
     purpose: dict[int, str] = {}
     for op in reversed(graph.ops):
-        if any(_is_magnitude(graph, port) for port, _ in graph.data_inputs(op)):
+        is_kept = _needs_a_reason(graph, op)
+        if is_kept and any(_is_magnitude(graph, port) for port, _ in graph.data_inputs(op)):
             yield op, "small values count as much as large ones, which one step does not hold"
         readers = [reader for consumers in op.consumers for reader in consumers]
         found = [_purpose(graph, reader) or purpose.get(reader.op) for reader in readers]
         if op.type in _CHEAP and found and all(found):
             purpose[op.index] = str(found[0])
-            yield op, f"serves {found[0]} only, where small values count as much as large ones"
+            if is_kept:
+                yield op, f"serves {found[0]} only, where small values count as much as large ones"
 
 
 def single_values(graph: Graph) -> Iterator[tuple[Op, str]]:
-    """Element-wise operations with one number per sample, such as a scale."""
+    """Element-wise operations of two tensors one of which is a number per sample, such as a
+    scale."""
     for op in graph.ops:
-        if op.type in ELEMENTWISE and any(
-            _is_single(graph, tensor) for _, tensor in graph.data_inputs(op)
-        ):
+        sources = _sources(graph, op) if op.type in ELEMENTWISE else []
+        if len(sources) > 1 and any(_is_single(graph, tensor) for tensor in sources):
             yield op, "one of its inputs is a single number, which needs no integers"
 
 
@@ -74,21 +104,23 @@ def _sources(graph: Graph, op: Op) -> list[Tensor]:
     return [tensor for _, tensor in graph.data_inputs(op)]
 
 
-def _shared(dominators: list[frozenset[int]], sources: list[Tensor]) -> frozenset[int]:
-    """The operations that all ways up from every source pass."""
-    sets = [dominators[source.op] for source in sources]
-    return sets[0].intersection(*sets[1:]) if sets else frozenset()
-
-
-def _between(graph: Graph, end: Op, start: int) -> Iterator[Op]:
-    """`end`, and what it depends on below `start`."""
-    queue, seen = [end.index], {start}
+def _between(graph: Graph, end: Op, seen: set[int]) -> Iterator[Op]:
+    """`end`, and what it depends on below what was `seen`, which gets all of that."""
+    queue = [end.index]
     while queue:
         index = queue.pop()
         if index not in seen:
             seen.add(index)
-            yield graph.ops[index]
+            if _needs_a_reason(graph, graph.ops[index]):
+                yield graph.ops[index]
             queue += [tensor.op for tensor in _sources(graph, graph.ops[index])]
+
+
+def _needs_a_reason(graph: Graph, op: Op) -> bool:
+    """Whether an operation is none that is fused into the one above it anyway."""
+    if op.type in ELEMENTWISE:
+        return len(_sources(graph, op)) > 1
+    return op.type not in ACTIVATION_FUNCTIONS | _RESHAPING
 
 
 def _purpose(graph: Graph, reader: Port) -> str:
@@ -99,18 +131,19 @@ def _purpose(graph: Graph, reader: Port) -> str:
 def _is_magnitude(graph: Graph, port: Port) -> bool:
     """Whether a port takes the argument of a function that depends on its magnitude."""
     op = graph.op(port)
-    is_root = op.type == "Power" and port.port == 0 and not _is_even_power(graph, op)
+    is_root = op.type == "Power" and port.port == 0 and not _is_harmless(graph, op)
     is_divisor = op.type == "Divide" and port.port == 1
     return op.type in _MAGNITUDES or is_root or is_divisor
 
 
-def _is_even_power(graph: Graph, op: Op) -> bool:
-    exponent = graph.op(op.inputs[1])
-    return exponent.type != "Constant" or bool(np.isin(exponent.node.data, _EVEN_POWERS).all())
+def _is_harmless(graph: Graph, power: Op) -> bool:
+    exponent = graph.op(power.inputs[1])
+    return exponent.type == "Constant" and bool(
+        np.isin(exponent.node.data, _HARMLESS_EXPONENTS).all()
+    )
 
 
 def _is_single(graph: Graph, tensor: Tensor) -> bool:
+    """Whether a tensor is a number per sample; axis 0 counts samples, if there are others."""
     shape = graph.shape(tensor)
-    if shape is None:
-        return False
-    return all(size == 1 or (axis == 0 and size is None) for axis, size in enumerate(shape))
+    return shape is not None and all(size == 1 for size in shape[len(shape) > 1 :])

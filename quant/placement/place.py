@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from quant.errors import ParameterError, ParameterProblem
 from quant.graph import Graph, Op, Port
 from quant.parameters import MinMaxParameters, ModelType, Request
-from quant.placement.cells import first_alike
+from quant.placement.cells import first_alike, mistaken
 from quant.placement.demand import Demand, demand
 from quant.placement.estimators import estimators, few, outside
 from quant.placement.fates import SKIPPED, operation_plans
@@ -16,7 +16,7 @@ from quant.placement.groups import groups
 from quant.placement.ignored import ACTIVATIONS, ignored
 from quant.placement.kept import Kept, kept
 from quant.placement.layers import Layers, Wish, asked, layers, wish
-from quant.placement.lone import lone
+from quant.placement.lone import LONE, lone
 from quant.placement.outputs import with_outputs
 from quant.placement.products import behind_products
 from quant.placement.rows import rounded_once
@@ -80,13 +80,15 @@ def place(
         for.
     """
     floats, problems = ignored(graph, parameters.ignored, step)
-    rules = kept(graph, parameters.model_type, target.device)
+    rules = kept(graph, parameters.model_type, target)
     on_integers = {
         i
         for i, why in floats.items()
         if why == ACTIVATIONS and i not in rules and graph.ops[i].type not in RECURRENT
     }  # OpenVINO's CPU plugin (2026.4.1) compiles no cell in floating point on integer weights
     floats |= {i: why for i, why in rules.items() if i not in floats}
+    if target.device == "CPU":
+        floats |= mistaken(graph, floats)
     if target.quantizes_outputs:
         smoothed = frozenset()  # each reader of a quantized result gets the same integers
     found, placed = _settled(graph, target, floats, smoothed)
@@ -97,8 +99,9 @@ def place(
         if (ports := tuple(p for p in each.ports if p.op not in floats or p.op in on_integers))
     ]
     holders = sorted({port.op for _, ports in constants for port in ports})
+    askable = sorted(integer | {i for i, why in floats.items() if why == LONE})
     of_activations = layers(
-        graph, "activations", parameters.activations, [graph.ops[i] for i in sorted(integer)], step
+        graph, "activations", parameters.activations, [graph.ops[i] for i in askable], step
     )
     of_weights = layers(graph, "weights", parameters.weights, [graph.ops[i] for i in holders], step)
     setting = _Setting(

@@ -90,8 +90,8 @@ class _Weights:
         energy: the sum of squares of each channel that is read, `[C]`, as those rows tell it.
         taps: of the kernel.
         share: output channels for each of those rows.
-        is_depthwise: whether each output reads one channel, so that the error of its weights stays
-            what it is, whatever the factor.
+        is_depthwise: whether each output reads one channel, so that the error of weights with a
+            scale for each stays what it is, whatever the factor.
     """
 
     places: Array

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant.graph import Graph, Tensor
-from quant.placement.tables import LINEAR
+from quant.placement.tables import CONVOLUTIONS, LINEAR
 from quant.plan import ActivationQuantizer, BiasSite, MinMaxPlan
 from quant.scheme import Mode
 from quant.statistics.need import POINTS, Need, Reduction, Statistics
@@ -54,13 +54,14 @@ def sites(graph: Graph, activations: tuple[ActivationQuantizer, ...]) -> tuple[B
 
 
 def _itself(graph: Graph, quantizer: ActivationQuantizer) -> BiasSite | None:
-    """A quantizer's own tensor, if its channels are known: on axis 1 of pictures and matrices, on
-    the last one of sequences."""
+    """A quantizer's own tensor, if its channels are known: on axis 1 of pictures, matrices and
+    what convolutions read, on the last one of sequences."""
     op = graph.by_name[quantizer.tensor.op]
     shape = graph.shape(Tensor(op.index, quantizer.tensor.port))
     if shape is None or len(shape) < 2:
         return None
-    axis = 2 if len(shape) == 3 else 1
+    readers = (graph.by_name[name].type for name in quantizer.operations)
+    axis = 2 if len(shape) == 3 and CONVOLUTIONS.isdisjoint(readers) else 1
     channels = shape[axis]
     if channels is None or (quantizer.few is None and channels > PICTURE):
         return None

@@ -84,6 +84,11 @@ def groups(graph: Graph, quantization: MinMaxPlan) -> Iterator[SmoothGroup]:
     """The groups of layers on tensors of one range, in the order of the graph."""
     behind = behind_matmuls(graph)
     tables = {each.group for each in quantization.weights} - {None}
+    quantized = frozenset(
+        Port(graph.by_name[port.op].index, port.port)
+        for each in quantization.activations
+        for port in each.consumers
+    )
     together: dict[str, list[ActivationQuantizer]] = {}
     for quantizer in quantization.activations:
         together.setdefault(quantizer.group or quantizer.name, []).append(quantizer)
@@ -92,7 +97,7 @@ def groups(graph: Graph, quantization: MinMaxPlan) -> Iterator[SmoothGroup]:
             continue
         if quantizers[0].is_smoothed or all(_is_plain(graph, each) for each in quantizers):
             found = _of_matmuls(graph, quantizers, behind)
-            found = found or _of_convolutions(graph, quantizers, behind)
+            found = found or _of_convolutions(graph, quantizers, behind, quantized)
             if found is not None:
                 yield found
 
@@ -146,43 +151,53 @@ def _of_matmuls(
 
 
 def _of_convolutions(
-    graph: Graph, quantizers: list[ActivationQuantizer], behind: frozenset[int]
+    graph: Graph,
+    quantizers: list[ActivationQuantizer],
+    behind: frozenset[int],
+    quantized: frozenset[Port],
 ) -> SmoothGroup | None:
     """The group of quantizers whose channels convolutions alone read, channel by channel."""
     held: dict[int, Runs] = {}
     parts: list[SmoothPart] = []
-    start, is_stretched, is_direct = 0, True, len(quantizers) == 1
+    start = 0
     for quantizer in quantizers:
         op = graph.by_name[quantizer.tensor.op]
         tensor = Tensor(op.index, quantizer.tensor.port)
         shape = graph.shape(tensor)
         channels = shape[1] if shape is not None and len(shape) > 2 else None
-        if channels is None or tensor.op in behind or is_reduced(graph, tensor, 1):
+        if channels is None or tensor.op in behind or not _is_stretchable(graph, tensor, 1):
             return None
         ports = [Port(graph.by_name[each.op].index, each.port) for each in quantizer.consumers]
-        if not all(_follow(graph, port, (0, start, channels), held) for port in ports):
+        run = (0, start, channels)
+        if not all(_follow(graph, port, run, held, quantized) for port in ports):
             return None
         parts.append(_part(graph, quantizer, 1, channels))
-        is_stretched = is_stretched and _is_stretchable(graph, tensor, 1)
-        is_direct = is_direct and all(port.op in held for port in ports)
         start += channels
     ops = [graph.ops[i] for i in sorted(held)]
     readers = [_reader(graph, op, held[op.index]) for op in ops]
-    if not (is_stretched or is_direct) or any(each is None for each in readers):
+    if any(each is None for each in readers):
         return None
     return SmoothGroup(
         parts=tuple(parts),
         readers=tuple(each for each in readers if each is not None),
         scheme=quantizers[0].scheme,
-        is_stretched=is_stretched,
-        is_shifted=is_stretched and not any(is_padded(op) for op in ops),
+        is_stretched=True,
+        is_shifted=not any(is_padded(op) for op in ops),
     )
 
 
-def _follow(graph: Graph, port: Port, run: tuple[int, int, int], held: dict[int, Runs]) -> bool:
+def _follow(
+    graph: Graph,
+    port: Port,
+    run: tuple[int, int, int],
+    held: dict[int, Runs],
+    quantized: frozenset[Port],
+) -> bool:
     """Follows a run of channels down to the convolutions that read it; whether nothing else does.
 
-    `held`: gets what each of them reads.
+    Args:
+        held: gets what each of them reads.
+        quantized: the ports below quantizers, which begin a tensor of their own.
     """
     op = graph.op(port)
     if op.type == "ShapeOf":
@@ -195,13 +210,23 @@ def _follow(graph: Graph, port: Port, run: tuple[int, int, int], held: dict[int,
         if attributes(op)["axis"] not in (1, 1 - (op.ranks[0] or 0)) or None in before:
             return False
         run = (run[0] + sum(each or 0 for each in before), *run[1:])
-    elif (op.type not in CHANNEL_KEEPING and not is_value_preserving(op)) or port.port != 0:
+    elif port.port != 0 or not _keeps_channels(op):
         return False
     if any(op.consumers[1:]):  # places of maxima
         return False
-    return all(
-        _follow(graph, below, run, held) for readers in op.consumers[:1] for below in readers
+    below = op.consumers[0]
+    return quantized.isdisjoint(below) and all(
+        _follow(graph, each, run, held, quantized) for each in below
     )
+
+
+def _keeps_channels(op: Op) -> bool:
+    """Whether an operation only picks values of each channel; of a resizing, one that adds no zeros
+    around them."""
+    if op.type in CHANNEL_KEEPING:
+        return True
+    kept = attributes(op)
+    return is_value_preserving(op) and not any((*kept["pads_begin"], *kept["pads_end"]))
 
 
 def _is_convolution(graph: Graph, op: Op) -> bool:

@@ -3,7 +3,9 @@ scales of the first."""
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -119,3 +121,66 @@ def test_the_cpu_runs_both_directions_in_integers(preset: str, cpu: Target) -> N
         if node.get_rt_info()["layerType"].astype(str) == "RNNSeq"
     ]
     assert found == ["ref_any_I8"] * 2
+
+
+def test_cells_in_floating_point_have_no_scales_to_share(cpu: Target) -> None:
+    asked = [quant.Step(use="MinMaxQuantization", parameters={"ignored": {"scope": ["cell1"]}})]
+    plan = quant.resolve(quant.load_model(stack("lstm", [32, 32, 32])), asked, cpu)
+    assert {e.name: e.status for e in plan.operations}["cell0"] is Status.QUANTIZED
+
+
+def test_other_devices_keep_scales_apart(cpu: Target) -> None:
+    found = reasons(stack("lstm", [32, 32, 32]), dataclasses.replace(cpu, device="GPU"))
+    assert found == {"cell0": "", "cell1": ""}
+
+
+def joined(other: str) -> ov.Model:
+    """A cell on a hidden state that a Concat joins with another tensor for a linear layer."""
+    rng, x = np.random.default_rng(0), parameter("x", 1, LENGTH, 16)
+    first = cell(rng, x, "lstm", 16, 32, "cell0", 1.0)
+    second = cell(rng, first, "lstm", 32, 32, "cell1", 1.0)
+    third = cell(rng, second, "lstm", 32, 32, "cell2", 1.0)
+    beside = first if other == "state" else opset.multiply(x, constant(10.0, "ten"))
+    rows = models.named(opset.concat([second, beside], 2), "joined")
+    width = 64 if other == "state" else 48
+    return finish([linear(rng, third, (4, 32), "a"), linear(rng, rows, (4, width), "b")], [x])
+
+
+@pytest.mark.parametrize(("other", "is_kept"), [("state", False), ("numbers", True)])
+def test_a_state_that_is_joined_with_wider_numbers_has_their_range(
+    other: str, is_kept: bool, cpu: Target
+) -> None:
+    found = reasons(joined(other), cpu)
+    assert found["cell1"] == ""
+    assert bool(found["cell2"]) is is_kept
+
+
+def test_a_cell_behind_a_constant_that_is_joined_compiles(cpu: Target) -> None:
+    rng, x = np.random.default_rng(0), parameter("x", 1, LENGTH, 16)
+    ones = constant(np.ones((1, LENGTH, 4), np.float32), "ones")
+    node = cell(rng, opset.concat([x, ones], 2), "lstm", 20, 32, "cell", 1.0)
+    model = finish([linear(rng, node, (4, 32), "linear")], [x])
+    result = quant.quantize(model, models.samples(model), target=cpu)
+    core().compile_model(result.model, "CPU")
+    assert "Concat with a constant" in reasons(model, cpu)["cell"]
+
+
+def test_the_state_of_an_lstms_cell_is_no_hidden_one(cpu: Target) -> None:
+    """It grows beyond 1."""
+    rng, x = np.random.default_rng(0), parameter("x", 1, LENGTH, 16)
+    first = cell(rng, x, "lstm", 16, 32, "cell0", 1.0)
+    second = cell(rng, first, "lstm", 32, 32, "cell1", 1.0)
+    (above,) = {node for node in _nodes(second) if node.get_friendly_name() == "cell1"}
+    length = opset.constant(np.array([LENGTH]))
+    shape = opset.concat([opset.constant(np.array([1])), length, opset.constant(np.array([32]))], 0)
+    rows = opset.broadcast(above.output(2), shape)
+    third = cell(rng, rows, "lstm", 32, 32, "cell2", 1.0)
+    model = finish([linear(rng, opset.add(second, third), (4, 32), "linear")], [x])
+    assert reasons(model, cpu)["cell2"] != ""
+
+
+def _nodes(output: Any) -> Iterator[ov.Node]:
+    node = output
+    while node.get_input_size():
+        yield node
+        node = node.input_value(0).get_node()

@@ -3,6 +3,7 @@ point; and what no product in integers is near."""
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,9 @@ import numpy as np
 import pytest
 
 import quant
+import runner
+from quant.graph import view
+from quant.placement.normalizing import functions_of_one
 from quant.plan import OperationPlan, Status
 from quant.runtime import opset, ov
 from quant.target import Target
@@ -79,6 +83,15 @@ def scale() -> ov.Model:
     return finish([conv(rng, scaled, (4, 8, 3, 3), "conv3")], [x])
 
 
+def gated_half() -> ov.Model:
+    """A GLU: one half of a convolution's channels gates the other."""
+    rng, x = np.random.default_rng(0), parameter("x", 1, 4, 8, 8)
+    halves = opset.split(conv(rng, x, (8, 4, 3, 3), "conv1"), opset.constant(np.int64(1)), 2)
+    gate = opset.sigmoid(halves.output(1))
+    glu = named(opset.multiply(halves.output(0), gate), "glu")
+    return finish([conv(rng, glu, (4, 4, 3, 3), "conv2")], [x])
+
+
 def residual() -> ov.Model:
     """A sum of a tensor and a convolution of it: weights are between."""
     rng, x = np.random.default_rng(0), parameter("x", 1, 4, 8, 8)
@@ -113,7 +126,7 @@ CASES = [
     ),
     Case(
         build=root_of_sum,
-        kept={"total": ONLY.format("Power 'root'"), "root": "small values count"},
+        kept={"total": ONLY.format("Power 'root'")},
         quantized=("left", "right", "last"),
     ),
     Case(
@@ -123,6 +136,7 @@ CASES = [
     ),
     Case(build=norm, kept={"length": ALONE.format("relu"), "normed": ALONE.format("relu")}),
     Case(build=scale, kept={"scaled": "a single number"}, quantized=("conv1", "conv2", "conv3")),
+    Case(build=gated_half, quantized=("conv1", "glu", "conv2")),
     Case(build=residual, quantized=("conv1", "total", "conv2", "conv3")),
 ]
 
@@ -174,3 +188,49 @@ def test_sums_among_floating_point_layers_stay_so_too(cpu: Target) -> None:
     found = plans(dynamically_quantized(), cpu)
     assert "gives it its inputs or reads its result" in found["sum"].reason
     assert {each.status for each in found.values()}.isdisjoint({Status.QUANTIZED})
+
+
+def exponential() -> ov.Model:
+    rng, x = np.random.default_rng(0), parameter("x", 1, 4, 8, 8)
+    grown = named(opset.exp(conv(rng, x, (4, 4, 3, 3), "conv1")), "exp")
+    return finish([conv(rng, grown, (4, 4, 3, 3), "conv2")], [x])
+
+
+@pytest.mark.parametrize("target", ["gna", "gna3"])
+def test_targets_of_integers_alone_keep_them(target: str) -> None:
+    """At 16 and 32 bits one step holds small values as well."""
+    assert plans(exponential(), runner.load_target(target))["exp"].status is Status.QUANTIZED
+
+
+def test_biases_are_fused_as_ever(cpu: Target) -> None:
+    rng, x = np.random.default_rng(0), parameter("x", 1, 16)
+    found = plans(finish([linear(rng, x, (1, 16), "linear")], [x]), cpu)
+    assert found["linear/add"].status is Status.FUSED
+    assert plans(exponential(), cpu)["conv1/add"].status is Status.FUSED
+
+
+def test_long_chains_take_no_time(cpu: Target) -> None:
+    """Every tensor of a chain is computed from its first one: each is looked at once."""
+    x = parameter("x", 1, 4)
+    node, step = opset.relu(x), opset.tanh(x)
+    for _ in range(3000):
+        node = opset.add(node, step)
+    graph = view(finish([node], [x]))
+    tracemalloc.start()
+    found = list(functions_of_one(graph))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(found) == 3000
+    assert peak < 20_000_000
+
+
+def test_a_layer_that_alone_loses_its_neighbours_may_still_be_asked(cpu: Target) -> None:
+    """As accuracy control reverts one operation after the other."""
+    layers = [{"names": ["total"], "mode": "symmetric"}]
+    parameters = {
+        "activations": {"layers": layers},
+        "ignored": {"scope": ["conv1", "conv2", "conv3"]},
+    }
+    asked = [quant.Step(use="DefaultQuantization", parameters=parameters)]
+    plan = quant.resolve(quant.load_model(residual()), asked, cpu)
+    assert {each.name: each.status for each in plan.operations}["total"] is Status.FLOAT

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 import quant
+import runner
 from quant.emulation import Stretch
 from quant.entry import collect, resolve
 from quant.load import load_model
@@ -537,3 +538,112 @@ def blocked(kind: str) -> ov.Model:
 def test_channels_that_something_else_reads_are_left_alone(kind: str, cpu: Target) -> None:
     found = plan_of(quant.load_model(blocked(kind)), [], cpu).groups
     assert "a/swish" not in {part.tensor.op for group in found for part in group.parts}
+
+
+def rows_joined() -> ov.Model:
+    """Uneven channels of two convolutions over time, joined."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 3, 32)
+    parts = []
+    for n, name in ((8, "a"), (4, "b")):
+        weights = models.normal(rng, n, 3, 1, fan_in=3)
+        spread = np.geomspace(0.1, 30, n).astype(np.float32).reshape(-1, 1, 1)
+        constant = models.constant(weights * spread, f"{name}/weights")
+        node = models.named(opset.convolution(x, constant, [1], [0], [0], [1]), name)
+        parts.append(opset.swish(node))
+    return models.finish([models.conv(rng, opset.concat(parts, 1), (4, 12, 1), "c")], [x])
+
+
+def padded() -> ov.Model:
+    """Uneven channels that are enlarged, with zeros around them."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 3, 8, 8)
+    sizes, axes = np.array([20, 20], np.int64), np.array([2, 3], np.int64)
+    pads = {"pads_begin": [0, 0, 1, 1], "pads_end": [0, 0, 1, 1]}
+    hidden = uneven(rng, x, (8, 3, 1, 1), "a")
+    larger = opset.interpolate(hidden, sizes, "nearest", "sizes", axes=axes, **pads)
+    return models.finish([models.conv(rng, larger, (4, 8, 1, 1), "c")], [x])
+
+
+@pytest.mark.parametrize("preset", ["performance", "mixed"])
+@pytest.mark.parametrize(
+    ("build", "target"),
+    [
+        *((build, target) for build in JOINED for target in ("npu", "vpu", "gpu")),
+        (rows_joined, "cpu"),
+        (padded, "cpu"),
+    ],
+    ids=lambda each: getattr(each, "__name__", each),
+)
+def test_smoothing_costs_nothing_anywhere(
+    build: Callable[[], ov.Model], target: str, preset: str
+) -> None:
+    """On targets that quantize a Concat's result too, over time, and around zeros."""
+    model = build()
+    given = models.samples(model, 16)
+
+    def noise(**parameters: Any) -> float:
+        result = quant.quantize(
+            model, given, target=runner.load_target(target), preset=preset, **parameters
+        )
+        before, after = (models.evaluate_all(each, given) for each in (model, result.model))
+        pairs = [
+            pair for a, b in zip(before, after, strict=True) for pair in zip(a, b, strict=True)
+        ]
+        return min(sqnr_db(*pair) for pair in pairs)
+
+    assert noise() > noise(use_smooth_quant=False) - 0.5
+
+
+def test_weights_that_two_layers_share_are_left_alone(cpu: Target) -> None:
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 4, 8, 8)
+    hidden = uneven(rng, x, (4, 4, 1, 1), "a")
+    weights = models.constant(models.normal(rng, 4, 4, 1, 1, fan_in=4), "shared")
+    layers = [
+        opset.convolution(source, weights, [1, 1], [0, 0], [0, 0], [1, 1])
+        for source in (hidden, opset.relu(x))
+    ]
+    found = plan_of(quant.load_model(models.finish(layers, [x])), [], cpu).groups
+    assert [part.tensor.op for group in found for part in group.parts] == ["x"]
+
+
+def test_a_depthwise_layer_does_not_hold_a_factor_back() -> None:
+    """What its weights lose beside them is the same whatever the factor."""
+    peak, weights = np.array([1.0, 1, 1, 64]), np.ones((8, 4)) * [1, 1, 1, 4]
+    part = SmoothPart(
+        quantizer="q",
+        tensor=TensorRef("x"),
+        operations=("d",),
+        channel_axis=1,
+        channels=4,
+        is_open=True,
+    )
+    channels = Channels(low=-peak, high=peak, mean=np.zeros(4), mean_square=peak**2 / 3)
+    found = {}
+    for is_depthwise in (False, True):
+        reader = SmoothReader(
+            operation="d",
+            tensor=part.tensor,
+            channel_axis=1,
+            places=((0, 4),),
+            is_depthwise=is_depthwise,
+        )
+        group = SmoothGroup(
+            parts=(part,), readers=(reader,), scheme=Scheme(), is_stretched=True, is_shifted=False
+        )
+        rows = weights[:1] if is_depthwise else weights
+        found[is_depthwise] = best_smoothing(group, channels, [rows[..., None]], ALPHAS)
+    assert found[True].factor[3] / found[True].factor[0] > 1.5 * (
+        found[False].factor[3] / found[False].factor[0]
+    )
+
+
+@pytest.mark.parametrize("build", JOINED, ids=lambda build: build.__name__)
+def test_the_diagnosis_tells_a_shift_from_noise(build: Callable[[], ov.Model], cpu: Target) -> None:
+    """Also where a Concat or a pool is between the quantizer that shifts and the layer."""
+    model = build()
+    given = models.samples(model, 16)
+    shares = {}
+    for is_smoothed in (False, True):
+        result = quant.quantize(model, given, target=cpu, use_smooth_quant=is_smoothed)
+        found = {each.name: each for each in quant.diagnose(result, given).layers}
+        shares[is_smoothed] = found["c"].weights_share or 0
+    assert shares[True] > shares[False] / 20
