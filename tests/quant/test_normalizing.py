@@ -66,6 +66,14 @@ def ratio() -> ov.Model:
     return finish([linear(rng, named(quotient, "ratio"), (4, 16), "last")], [x])
 
 
+def any_power() -> ov.Model:
+    """A power whose exponent is computed, too."""
+    rng, x = np.random.default_rng(0), parameter("x", 1, 6, 16)
+    base, exponent = (relu(linear(rng, x, (16, 16), name), f"{name}/relu") for name in "ab")
+    grown = named(opset.power(base, exponent), "power")
+    return finish([linear(rng, grown, (4, 16), "last")], [x])
+
+
 def norm() -> ov.Model:
     """A vector divided by its length, at a model's end."""
     rng, x = np.random.default_rng(0), parameter("x", 1, 16)
@@ -134,6 +142,7 @@ CASES = [
         kept={"low": ONLY.format("Divide 'ratio'"), "ratio": "small values count"},
         quantized=("a", "b", "c", "d", "last"),
     ),
+    Case(build=any_power, kept={"power": "small values count"}, quantized=("a", "b", "last")),
     Case(build=norm, kept={"length": ALONE.format("relu"), "normed": ALONE.format("relu")}),
     Case(build=scale, kept={"scaled": "a single number"}, quantized=("conv1", "conv2", "conv3")),
     Case(build=gated_half, quantized=("conv1", "glu", "conv2")),

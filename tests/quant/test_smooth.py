@@ -647,3 +647,11 @@ def test_the_diagnosis_tells_a_shift_from_noise(build: Callable[[], ov.Model], c
         found = {each.name: each for each in quant.diagnose(result, given).layers}
         shares[is_smoothed] = found["c"].weights_share or 0
     assert shares[True] > shares[False] / 20
+
+
+def test_what_reads_shapes_alone_stands_in_no_ones_way(cpu: Target) -> None:
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 3, -1, 8)
+    small = pooled(uneven(rng, x, (8, 3, 1, 1), "a"))
+    layer = models.conv(rng, small, (4, 8, 1, 1), "b")
+    found = plan_of(quant.load_model(models.finish([layer, opset.shape_of(small)], [x])), [], cpu)
+    assert "a/swish" in {part.tensor.op for group in found.groups for part in group.parts}
