@@ -17,10 +17,6 @@ LARGEST_PRODUCT = 2**18
 """Multiplications up to which OpenBLAS starts no further thread. Source: OpenBLAS 0.3,
 interface/gemm.c, 65,536 times GEMM_MULTITHREAD_THRESHOLD."""
 
-LARGEST_VECTOR_PRODUCT = 9215
-"""The same of a vector and a matrix. Source: interface/gemv.c, below 2,304 times that."""
-
-
 _ROWS = 32
 """Rows of a piece: with few columns, many rows would be slower."""
 

@@ -7,7 +7,9 @@ plane", which is what Frantar et al. 2023, "GPTQ", compute in another way.
 
 Few samples find correlations where there are none, so those that are seen are shrunk by as much
 as the samples disagree. Source: Schaefer and Strimmer 2005, "A shrinkage approach to large-scale
-covariance matrix estimation", target D.
+covariance matrix estimation", target D. And no few positions show everything that an input does, at
+borders for one: an integer far off, for an input that they show still, would be wrong there. So
+every input has a share of all inputs' variance of its own, as GPTQ's does.
 """
 
 from __future__ import annotations
@@ -17,33 +19,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.one_thread import LARGEST_VECTOR_PRODUCT, cholesky, product
+from quant.one_thread import cholesky, product
 
 Array = NDArray[Any]
 
 _BLOCK = 16
 """Inputs whose integers are found one by one before a product of matrices tells the others."""
 
-_DEAD = 1e-6
-"""Spread of inputs that never vary, as a share of all inputs': nothing is divided by zero."""
-
 _LARGEST = 1e30
 """What numbers are cut to, infinities among them."""
 
-_LEAST_SHRINKAGE = 1e-4
-"""Tells correlations from singular ones in f32."""
+_UNSEEN = 0.3
+"""Variance that no position shows, as a share of all inputs' mean. Source: noise on other data of
+the layers of 16 detectors, classifiers and landmark models, see docs/choices.md."""
 
 
 def covariances(points: Array) -> Array:
     """The covariances `[G, D, D]` of inputs, as far as the samples agree on them, in units of the
-    largest variance of the group.
+    largest variance of the group, each variance with what was not seen of it.
 
     Args:
         points: `[G, samples, positions, D]`.
 
     >>> seen = np.float32([[[[0, 0]], [[2, 2]], [[0, 0]], [[2, 2]]]])
-    >>> covariances(seen).round(2).tolist()
-    [[[1.0, 1.0], [1.0, 1.0]]]
+    >>> (10 * covariances(seen)).round().tolist()
+    [[[13.0, 10.0], [10.0, 13.0]]]
     """
     width = points.shape[3]
     exact = np.clip(np.nan_to_num(points.astype(np.float64)), -_LARGEST, _LARGEST)
@@ -55,7 +55,9 @@ def covariances(points: Array) -> Array:
     found = product(rows.swapaxes(1, 2), rows) / np.float32(rows.shape[1])
     found *= _kept(x, found)[:, None, None]
     found *= (spread[:, :, None] * spread[:, None]).astype(np.float32)
-    found[:, range(width), range(width)] = np.square(spread)
+    power = np.square(spread)
+    power += _UNSEEN * power.mean(axis=1, keepdims=True)
+    found[:, range(width), range(width)] = power
     return found
 
 
@@ -73,12 +75,12 @@ def _kept(x: Array, correlations: Array) -> Array:
     seen -= np.square(np.einsum("gdd->gd", correlations)).sum(axis=1)
     chance = (of_samples / samples - seen) / (samples - 1)
     shrinkage = np.divide(chance, seen, out=np.ones_like(seen), where=seen > 0)
-    return np.asarray(1 - np.clip(shrinkage, _LEAST_SHRINKAGE, 1), np.float32)
+    return np.asarray(1 - np.clip(shrinkage, 0, 1), np.float32)
 
 
 def closest(real: Array, gram: Array, low: Array, high: Array) -> Array:
-    """Integers within bounds whose outputs are the closest found, the nearest integers' if those
-    are.
+    """Integers within bounds, found one after the other, for inputs of wide spread first: the
+    others make up for what that leaves.
 
     Args:
         real: `[G, D, O]` of f32, one column for each output.
@@ -90,32 +92,14 @@ def closest(real: Array, gram: Array, low: Array, high: Array) -> Array:
     >>> closest(real, np.float32([[[1, 0.9], [0.9, 1]]]), *bounds).tolist()
     [[[1.0], [0.0]]]
     """
-    found = np.rint(real)
-    np.minimum(np.maximum(found, low, out=found), high, out=found)
-    moved = _in_turn(real, gram, low, high)
-    moved -= found
-    doubled = 2 * (real - found)
-    doubled -= moved
-    doubled *= product(gram, moved)
-    moved *= (doubled.sum(axis=1) > 0)[:, None]
-    found += moved
-    return found
-
-
-def _in_turn(real: Array, gram: Array, low: Array, high: Array) -> Array:
-    """Integers found one after the other, for inputs of wide spread first: the others make up for
-    what that leaves."""
     groups = np.arange(len(gram))[:, None]
-    power = np.einsum("gdd->gd", gram)
-    spread = np.sqrt(np.maximum(power, _DEAD**2 * power.mean(axis=1, keepdims=True)))
+    spread = np.sqrt(np.einsum("gdd->gd", gram))
     spread[spread == 0] = 1
     order = np.argsort(spread, axis=1, kind="stable")
     ordered = gram[groups[..., None], order[:, :, None], order[:, None]]
     upper = _made_up(ordered, spread[groups, order])
-    found, outputs = np.empty_like(real), LARGEST_VECTOR_PRODUCT // _BLOCK
-    for start in range(0, real.shape[2], outputs):
-        some = slice(start, start + outputs)
-        found[groups, order, some] = _integers(real[groups, order, some], upper, low, high)
+    found = np.empty_like(real)
+    found[groups, order] = _integers(real[groups, order], upper, low, high)
     return found
 
 
@@ -131,16 +115,17 @@ def _made_up(gram: Array, spread: Array) -> Array:
 def _integers(real: Array, upper: Array, low: Array, high: Array) -> Array:
     """The last input's first, each with what makes up for the errors of those behind it."""
     found, error = np.empty_like(real), np.empty_like(real)
+    made_up = np.empty((len(real), _BLOCK, real.shape[2]), np.float32)
     for stop in range(real.shape[1], 0, -_BLOCK):
         first = max(stop - _BLOCK, 0)
         wanted = product(upper[:, first:stop, stop:], error[:, stop:])
         wanted += real[:, first:stop]
         for j in range(stop - 1, first - 1, -1):
-            one, behind = slice(j, j + 1), slice(j + 1, stop)
-            value = wanted[:, j - first : j - first + 1]
-            value += upper[:, one, behind] @ error[:, behind]
-            np.rint(value, out=value)
-            np.maximum(value, low, out=value)
-            np.minimum(value, high, out=found[:, one])
-            np.subtract(real[:, one], found[:, one], out=error[:, one])
+            one, before = slice(j, j + 1), j - first
+            integers = np.rint(wanted[:, before : before + 1], out=found[:, one])
+            np.maximum(integers, low, out=integers)
+            np.minimum(integers, high, out=integers)
+            np.subtract(real[:, one], integers, out=error[:, one])
+            np.multiply(upper[:, first:j, one], error[:, one], out=made_up[:, :before])
+            wanted[:, :before] += made_up[:, :before]
     return found

@@ -28,8 +28,9 @@ from quant.work import Work
 
 Array = NDArray[Any]
 
-WIDEST = 128
-"""Inputs per output up to which a layer is rounded so: the time grows with their square."""
+WIDEST = {"MatMul": 512, "Convolution": 128, "GroupConvolution": 128}
+"""Inputs per output up to which a layer is rounded so: the time grows with their square, and the
+noise of a convolution's many positions averages out in what reads it. Source: docs/choices.md."""
 
 _AT_ONCE = 1 << 19
 """Weights that are worked on at a time, so that they stay in the processor's cache."""
@@ -71,7 +72,7 @@ def _is_narrow(graph: Graph, op: Op, channels: int) -> bool:
     sizes = [size or 0 for size in graph.shape(op.inputs[1]) or ()]
     taps = int(np.prod(sizes[_KERNEL[op.type] :]))
     width = channels // (sizes[0] if op.type == "GroupConvolution" else 1)
-    return taps == 1 and 1 < width <= WIDEST
+    return taps == 1 and 1 < width <= WIDEST[op.type]
 
 
 def needs(plan: WeightRoundingPlan) -> Iterable[Need]:

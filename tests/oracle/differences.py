@@ -41,6 +41,7 @@ GROUPED = (
     "OpenVINO's CPU plugin computes transposed convolutions in groups in f32, whatever it gets"
 )
 SELF_GATED = "the inputs are computed from one tensor: a function of it, in f32 behind its producer"
+BEHIND = "nothing with weights comes behind it: integers gain nothing there"
 OFF_BY_COS = "the angles are in f32 for us, so that their cosines have another minimum"
 
 
@@ -54,6 +55,14 @@ class Difference:
     preset: str | None = None
     model_type: str | None = None
 
+
+_LAST = (
+    ("comparison", "greater:0 greater:1"),
+    ("encoder_attention", "sum2:0 sum2:1"),
+    ("encoder_sdpa", "sum2:0 sum2:1"),
+    ("encoder_softmax", "sum2:0 sum2:1"),
+)
+"""Models and the inputs of their last operations."""
 
 THEIRS_ONLY = (
     Difference(model="stateful", inputs=("total:0", "total:1"), reason=STATE),
@@ -74,6 +83,10 @@ THEIRS_ONLY = (
     Difference(model="square", inputs=("square:0", "square:1"), reason=SELF_GATED),
     Difference(model="scalar_gate", inputs=("gated:0", "gated:1", "mean:0"), reason=SELF_GATED),
     Difference(model="group_transposed_conv", inputs=("up:0", "up:1"), reason=GROUPED),
+    *(
+        Difference(model=model, inputs=tuple(inputs.split()), reason=BEHIND)
+        for model, inputs in _LAST
+    ),
     Difference(model="sam_positions", inputs=("angles:0", "angles:1"), reason=ANGLES),
     Difference(model="rotary", inputs=("angles:0", "angles:1"), reason=ANGLES),
     Difference(

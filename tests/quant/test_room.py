@@ -214,10 +214,10 @@ def pair() -> ov.Model:
 
 
 def sum_of_two(size: int = 16) -> ov.Model:
-    """Two vectors that are added, and a linear layer that reads one of them in integers anyway."""
-    x, y = models.parameter("x", 1, size), models.parameter("y", 1, size)
-    layer = models.linear(np.random.default_rng(0), x, (size, size), "linear")
-    return models.finish([models.named(opset.add(x, y), "sum"), layer], [x, y])
+    """Two vectors whose sum a linear layer reads, and one that reads one of them anyway."""
+    rng, x, y = np.random.default_rng(0), *(models.parameter(name, 1, size) for name in "xy")
+    both = models.linear(rng, models.named(opset.add(x, y), "sum"), (size, size), "head")
+    return models.finish([both, models.linear(rng, x, (size, size), "linear")], [x, y])
 
 
 def drawn(model: ov.Model, count: int, rng: Rng) -> list[Any]:
@@ -285,7 +285,10 @@ def wide(side: int) -> list[ov.Model]:
     layer = models.finish([models.conv(rng, opset.swish(x), (8, 8, 1, 1), "layer")], [x])
     hidden = models.conv(rng, x, (8, 8, 1, 1), "first")
     aligned = models.finish([models.conv(rng, hidden, (4, 8, 1, 1), "second")], [x])
-    return [deep, layer, aligned, sum_of_two(side**2)]
+    y, z = (models.parameter(name, 1, side**2) for name in "yz")
+    both = models.named(opset.add(y, z), "sum")
+    square = models.finish([opset.matmul(both, both, False, True)], [y, z])
+    return [deep, layer, aligned, square]
 
 
 @pytest.mark.parametrize("kind", range(4))
