@@ -85,6 +85,10 @@ class Graph:
             if self.is_real(tensor) and not self.is_constant(tensor):
                 yield Port(op.index, number), tensor
 
+    def joins(self, op: Op) -> bool:
+        """Whether two such tensors or more meet in `op`."""
+        return sum(1 for _ in self.data_inputs(op)) > 1
+
 
 def view(model: ov.Model) -> Graph:
     """The view of a model whose operations have unique names (`load_model` sees to that)."""

@@ -35,7 +35,7 @@ def first_attention(graph: Graph) -> Op | None:
 def _is_attention(graph: Graph, op: Op) -> bool:
     if op.type == "ScaledDotProductAttention":
         return True
-    if op.type != "MatMul" or sum(1 for _ in graph.data_inputs(op)) < 2:
+    if op.type != "MatMul" or not graph.joins(op):
         return False
     through = MOVING | ELEMENTWISE | {"Select", "Clamp"}
     softmaxes = [_softmax_above(graph, tensor) for tensor in op.inputs]

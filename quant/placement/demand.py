@@ -99,7 +99,7 @@ def _is_fused(graph: Graph, op: Op, target: Target) -> bool:
 
     Where results are quantized only a bias is: anything else gets integers and hands on others.
     """
-    if op.type not in ELEMENTWISE or sum(1 for _ in graph.data_inputs(op)) >= 2:
+    if op.type not in ELEMENTWISE or graph.joins(op):
         return False
     return not target.quantizes_outputs or _is_bias(graph, op)
 

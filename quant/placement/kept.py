@@ -16,6 +16,7 @@ from quant.graph import Graph, Op, Tensor, attributes
 from quant.parameters import ModelType
 from quant.placement.attention import SOFTMAX, attention, transformer_types
 from quant.placement.fused import is_fused, is_scaled_reduction
+from quant.placement.last import last_sums
 from quant.placement.normalizing import functions_of_one, magnitudes, single_values
 from quant.placement.tables import (
     ACTIVATION_FUNCTIONS,
@@ -73,7 +74,7 @@ def kept(graph: Graph, model_type: ModelType | None, target: Target) -> Kept:
         _scaled_reductions,
     ]
     if not target.quantizes_outputs:
-        rules += [magnitudes, single_values]
+        rules += [magnitudes, single_values, last_sums]
     if target.device == "CPU":
         rules.append(_transposed)
     if model_type is ModelType.TRANSFORMER:
@@ -273,7 +274,7 @@ def _logits(graph: Graph) -> Iterator[tuple[Op, str]]:
     for start in graph.ops:
         if start.type in SOFTMAX:
             for op in above(graph, start, stop=stop, through=MOVING | ELEMENTWISE | _MASKING):
-                if op.type in ELEMENTWISE and sum(1 for _ in graph.data_inputs(op)) > 1:
+                if op.type in ELEMENTWISE and graph.joins(op):
                     yield op, f"feeds {start.type}, where masks are added"
 
 

@@ -2,8 +2,7 @@
 
 Integers speed up products with weights; what lies between two of them hands integers on. Alone, an
 Add pays for two quantizers and gains nothing: a model whose weights are quantized already, each
-layer with ranges measured in the graph, lost 5 dB by its Adds. So does one behind the last product
-of all, where a detector puts its boxes together from numbers of unlike size.
+layer with ranges measured in the graph, lost 5 dB by its Adds.
 """
 
 from __future__ import annotations
@@ -11,27 +10,10 @@ from __future__ import annotations
 from quant.graph import Graph
 from quant.placement.demand import Demand, Role
 from quant.placement.kept import Kept
-from quant.placement.tables import ACTIVATION_FUNCTIONS, ELEMENTWISE, MULTIPLYING, WEIGHTED
+from quant.placement.tables import ACTIVATION_FUNCTIONS, MULTIPLYING, WEIGHTED
 
 _PRODUCTS = (WEIGHTED - {"Gather"}) | MULTIPLYING
 LONE = "no operation with integer weights gives it its inputs or reads its result"
-BEHIND = "no operation with weights comes behind it"
-
-
-def behind_all(graph: Graph) -> Kept:
-    """The element-wise operations of two tensors behind which there is no product, whatever runs in
-    integers: to keep one product in floating point changes no other operation."""
-    before: set[int] = set()
-    for op in reversed(graph.ops):
-        if op.type in _PRODUCTS or op.index in before:
-            before.update(tensor.op for tensor in op.inputs)
-    return {
-        op.index: BEHIND
-        for op in graph.ops
-        if op.index not in before
-        and op.type in ELEMENTWISE
-        and sum(1 for _ in graph.data_inputs(op)) > 1
-    }
 
 
 def lone(graph: Graph, found: Demand) -> Kept:

@@ -16,7 +16,7 @@ from quant.placement.groups import groups
 from quant.placement.ignored import ACTIVATIONS, ignored
 from quant.placement.kept import Kept, kept
 from quant.placement.layers import Layers, Wish, asked, layers, wish
-from quant.placement.lone import BEHIND, LONE, behind_all, lone
+from quant.placement.lone import LONE, lone
 from quant.placement.outputs import with_outputs
 from quant.placement.products import behind_products
 from quant.placement.rows import rounded_once
@@ -91,8 +91,6 @@ def place(
         floats |= mistaken(graph, floats)
     if target.quantizes_outputs:
         smoothed = frozenset()  # each reader of a quantized result gets the same integers
-    else:
-        floats = behind_all(graph) | floats
     found, placed = _settled(graph, target, floats, smoothed)
     integer = frozenset(reader.port.op for site in placed for reader in site.readers)
     constants = [
@@ -101,7 +99,7 @@ def place(
         if (ports := tuple(p for p in each.ports if p.op not in floats or p.op in on_integers))
     ]
     holders = sorted({port.op for _, ports in constants for port in ports})
-    askable = sorted(integer | {i for i, why in floats.items() if why in (BEHIND, LONE)})
+    askable = sorted(integer | {i for i, why in floats.items() if why == LONE})
     of_activations = layers(
         graph, "activations", parameters.activations, [graph.ops[i] for i in askable], step
     )
@@ -240,7 +238,7 @@ def _is_attention_product(setting: _Setting, op: Op) -> bool:
     """A MatMul of two activations in a transformer: symmetric. Source: NNCF 3.4.0, POT 2023.0.2."""
     if setting.parameters.model_type is not ModelType.TRANSFORMER or op.type != "MatMul":
         return False
-    return sum(1 for _ in setting.graph.data_inputs(op)) == 2
+    return setting.graph.joins(op)
 
 
 def _overridden(

@@ -30,7 +30,7 @@ def _is_behind_product(graph: Graph, tensor: Tensor) -> bool:
     is_scaled = False
     for op in _chain(graph, tensor):
         if op.type in MULTIPLYING:
-            return is_scaled and sum(1 for _ in graph.data_inputs(op)) > 1
+            return is_scaled and graph.joins(op)
         is_scaled = is_scaled or any(_has_many_values(graph, each) for each in op.inputs)
     return False
 

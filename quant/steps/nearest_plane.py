@@ -7,9 +7,9 @@ plane", which is what Frantar et al. 2023, "GPTQ", compute in another way.
 
 Few samples find correlations where there are none, so those that are seen are shrunk by as much
 as the samples disagree. Source: Schaefer and Strimmer 2005, "A shrinkage approach to large-scale
-covariance matrix estimation", target D. And no few positions show everything that an input does, at
-borders for one: an integer far off, for an input that they show still, would be wrong there. So
-every input has a share of all inputs' variance of its own, as GPTQ's does.
+covariance matrix estimation", target D. And few positions do not show all that an input does, at
+borders for one: where they show one that hardly moves, an integer far off would cost nothing. So
+every input has a share of all inputs' mean variance on top, as in GPTQ.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LARGEST = 1e30
 
 _UNSEEN = 0.3
 """Variance that no position shows, as a share of all inputs' mean. Source: noise on other data of
-the layers of 16 detectors, classifiers and landmark models, see docs/choices.md."""
+the layers of 18 nets, see docs/choices.md."""
 
 
 def covariances(points: Array) -> Array:
@@ -79,8 +79,8 @@ def _kept(x: Array, correlations: Array) -> Array:
 
 
 def closest(real: Array, gram: Array, low: Array, high: Array) -> Array:
-    """Integers within bounds, found one after the other, for inputs of wide spread first: the
-    others make up for what that leaves.
+    """Integers within bounds, so that what the layer computes stays close: found one after the
+    other, for inputs of wide spread first, since the others make up for what that leaves.
 
     Args:
         real: `[G, D, O]` of f32, one column for each output.
@@ -115,17 +115,17 @@ def _made_up(gram: Array, spread: Array) -> Array:
 def _integers(real: Array, upper: Array, low: Array, high: Array) -> Array:
     """The last input's first, each with what makes up for the errors of those behind it."""
     found, error = np.empty_like(real), np.empty_like(real)
-    made_up = np.empty((len(real), _BLOCK, real.shape[2]), np.float32)
+    shares = np.empty((len(real), _BLOCK, real.shape[2]), np.float32)
     for stop in range(real.shape[1], 0, -_BLOCK):
         first = max(stop - _BLOCK, 0)
         wanted = product(upper[:, first:stop, stop:], error[:, stop:])
         wanted += real[:, first:stop]
         for j in range(stop - 1, first - 1, -1):
-            one, before = slice(j, j + 1), j - first
-            integers = np.rint(wanted[:, before : before + 1], out=found[:, one])
+            one, count = slice(j, j + 1), j - first
+            integers = np.rint(wanted[:, count : count + 1], out=found[:, one])
             np.maximum(integers, low, out=integers)
             np.minimum(integers, high, out=integers)
             np.subtract(real[:, one], integers, out=error[:, one])
-            np.multiply(upper[:, first:j, one], error[:, one], out=made_up[:, :before])
-            wanted[:, :before] += made_up[:, :before]
+            np.multiply(upper[:, first:j, one], error[:, one], out=shares[:, :count])
+            wanted[:, :count] += shares[:, :count]
     return found

@@ -9,6 +9,7 @@ are the layers' inputs. Errors of what varies count; a bias correction takes bac
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -93,14 +94,15 @@ class _Layer:
 
 def apply(work: Work, plan: WeightRoundingPlan, statistics: Statistics) -> Statistics:
     """Moves weights onto levels of their quantizers, layers of one shape at once."""
-    alike: dict[tuple[int, ...], list[_Layer]] = {}
+    alike: dict[tuple[int, ...], list[BiasSite]] = {}
     for each in plan.sites:
-        layer = _layer(work, plan, each, statistics)
-        alike.setdefault(layer.real.shape, []).append(layer)
-    for layers in alike.values():
-        count = max(_AT_ONCE // layers[0].real.size, 1)
-        for start in range(0, len(layers), count):
-            some = layers[start : start + count]
+        node = work.nodes[each.operation]
+        shape = _columns(node, _constant(work, node)[0].data).shape
+        alike.setdefault(shape, []).append(each)
+    for shape, sites in alike.items():
+        count = max(_AT_ONCE // math.prod(shape), 1)
+        for start in range(0, len(sites), count):
+            some = [_layer(work, plan, each, statistics) for each in sites[start : start + count]]
             for layer, integers in zip(some, _together(some), strict=True):
                 _write(work, layer.name, integers)
     if plan.sites:

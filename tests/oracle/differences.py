@@ -41,7 +41,7 @@ GROUPED = (
     "OpenVINO's CPU plugin computes transposed convolutions in groups in f32, whatever it gets"
 )
 SELF_GATED = "the inputs are computed from one tensor: a function of it, in f32 behind its producer"
-BEHIND = "nothing with weights comes behind it: integers gain nothing there"
+BEHIND = "no product comes behind it that would read integers"
 OFF_BY_COS = "the angles are in f32 for us, so that their cosines have another minimum"
 
 

@@ -150,8 +150,8 @@ CASES = [
 ]
 
 
-def plans(model: ov.Model, target: Target, **given: Any) -> dict[str, OperationPlan]:
-    asked = [quant.Step(use="DefaultQuantization", parameters={"preset": "mixed", **given})]
+def plans(model: ov.Model, target: Target) -> dict[str, OperationPlan]:
+    asked = [quant.Step(use="DefaultQuantization", parameters={"preset": "mixed"})]
     return {
         each.name: each for each in quant.resolve(quant.load_model(model), asked, target).operations
     }
@@ -197,28 +197,6 @@ def test_sums_among_floating_point_layers_stay_so_too(cpu: Target) -> None:
     found = plans(dynamically_quantized(), cpu)
     assert "gives it its inputs or reads its result" in found["sum"].reason
     assert {each.status for each in found.values()}.isdisjoint({Status.QUANTIZED})
-
-
-def boxes() -> ov.Model:
-    """A detector that makes centres and sizes of what it found to the left and to the right."""
-    rng, x = np.random.default_rng(0), parameter("x", 1, 4, 8, 8)
-    hidden = relu(conv(rng, x, (8, 4, 3, 3), "conv1"), "relu")
-    total = named(opset.add(hidden, conv(rng, hidden, (8, 8, 3, 3), "conv2")), "total")
-    sides = opset.split(conv(rng, total, (4, 8, 3, 3), "head"), opset.constant(np.int64(1)), 2)
-    anchors = constant(rng.uniform(0, 8, (1, 2, 8, 8)).astype(np.float32), "anchors")
-    left = opset.subtract(anchors, sides.output(0))
-    right = opset.add(anchors, sides.output(1))
-    centre = named(opset.add(left, right), "centre")
-    size = named(opset.subtract(right, left), "size")
-    return finish([opset.concat([opset.multiply(centre, constant(0.5, "half")), size], 1)], [x])
-
-
-@pytest.mark.parametrize("scope", [[], ["head"]], ids=["all", "ignored"])
-def test_what_comes_behind_the_last_weights_stays_too(scope: list[str], cpu: Target) -> None:
-    """And nothing else does once these weights are ignored."""
-    found = plans(boxes(), cpu, ignored={"scope": scope})
-    assert all("comes behind it" in found[name].reason for name in ("centre", "size"))
-    assert found["total"].status is Status.QUANTIZED
 
 
 def exponential() -> ov.Model:

@@ -67,13 +67,13 @@ def test_the_noise_has_its_bound(
         points[0, 0, 0, 0], points[0, 0, 1, -1] = np.inf, np.nan
     gram = covariances(points)
     real = rng.uniform(-9, 9, (groups, width, outputs)).astype(np.float32)
-    for low, high in ((-8, 7), (-1000, 1000)):
-        found = closest(real, gram, *bounds(groups, low, high))
-        assert np.array_equal(found, np.rint(found))
-        assert found.min() >= low
-        assert found.max() <= high
+    found = closest(real, gram, *bounds(groups))
+    assert np.array_equal(found, np.rint(found))
+    assert found.min() >= -8
+    assert found.max() <= 7
+    unbound = closest(real, gram, *bounds(groups, -1000, 1000))
     most = np.einsum("gdd->g", gram)[:, None] / 4
-    assert (noise(real, found, gram) <= most * (1 + 1e-4)).all()
+    assert (noise(real, unbound, gram) <= most * (1 + 1e-4)).all()
 
 
 @given(SEEDS, SIZES)
@@ -246,6 +246,13 @@ def test_layers_of_one_tap_and_few_inputs(
 ) -> None:
     rng, x = np.random.default_rng(0), models.parameter("x", 1, sizes[1], 4, 4)
     node = models.conv(rng, x, (*sizes, kernel, kernel), "conv")
+    assert rounded(models.finish([node], [x]), cpu) == ["conv"] * is_rounded
+
+
+@pytest.mark.parametrize(("width", "is_rounded"), [(128, True), (129, False)])
+def test_groups_of_few_inputs(width: int, is_rounded: bool, cpu: Target) -> None:
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 2 * width, 4, 4)
+    node = models.group_conv(rng, x, (2, 4, width, 1, 1), "conv")
     assert rounded(models.finish([node], [x]), cpu) == ["conv"] * is_rounded
 
 
