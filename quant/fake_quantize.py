@@ -168,9 +168,21 @@ _AT_ONCE = 1 << 16
 """How many values are worked on at a time, so that they stay in the processor's cache."""
 
 
-def to_integers(x: Array, levels: Levels, kind: type[np.number[Any]] = np.float32) -> Array:
-    """The integers that stand for x, in the given type: `first .. first + levels - 1`."""
-    return _row_by_row(_integers, np.asarray(x), levels, kind)
+def to_integers(x: Array, levels: Levels, *, out: Array | None = None) -> Array:
+    """The integers that stand for x, `first .. first + levels - 1`, in f32 or as the type of an
+    array that takes them."""
+    return _row_by_row(_integers, np.asarray(x), levels, out)
+
+
+def from_integers(integers: Array, levels: Levels) -> Array:
+    """The numbers that integers stand for, in f32.
+
+    >>> from_integers(np.int8([1, -2]), symmetric(np.float32(1), -127, 127)).round(4).tolist()
+    [0.007899999618530273, -0.015699999406933784]
+    """
+    found = integers - levels.zero_point.astype(np.float32)
+    found *= levels.scale
+    return np.asarray(found)
 
 
 def quantize(x: Array, levels: Levels) -> Array:
@@ -179,17 +191,19 @@ def quantize(x: Array, levels: Levels) -> Array:
     >>> quantize(np.float32([0.6, 9.0]), symmetric(np.float32(2), 0, 2)).tolist()
     [1.0, 2.0]
     """
-    return _row_by_row(_values, np.asarray(x), levels, np.float32)
+    return _row_by_row(_values, np.asarray(x), levels)
 
 
 def _row_by_row(
     function: Callable[[Array, Levels], Array],
     x: Array,
     levels: Levels,
-    kind: type[np.number[Any]],
+    out: Array | None = None,
 ) -> Array:
     """The function of a few rows of x at a time, with the levels that are theirs."""
-    found = np.empty(np.broadcast_shapes(x.shape, levels.low.shape), dtype=kind)
+    found = out
+    if found is None:
+        found = np.empty(np.broadcast_shapes(x.shape, levels.low.shape), dtype=np.float32)
     if found.size <= _AT_ONCE or found.shape != x.shape:
         found[...] = function(x, levels)
         return found
@@ -210,10 +224,7 @@ def _integers(x: Array, levels: Levels) -> Array:
 
 
 def _values(x: Array, levels: Levels) -> Array:
-    q = _integers(x, levels)
-    q -= levels.zero_point.astype(np.float32)
-    q *= levels.scale
-    return q
+    return from_integers(_integers(x, levels), levels)
 
 
 def _finite(values: Array) -> Array:

@@ -19,21 +19,24 @@ Array = NDArray[Any]
 
 _SIGNED = ((4, ov.Type.i4), (8, ov.Type.i8), (16, ov.Type.i16))
 _UNSIGNED = ((4, ov.Type.u4), (8, ov.Type.u8), (16, ov.Type.u16))
+_HALVES = (ov.Type.i4, ov.Type.u4)
 _WIDEST = 16
 
 
 def fold(work: Work) -> None:
-    """Replaces every FakeQuantize of a constant weight by integers and their scale."""
+    """Replaces every FakeQuantize of a constant weight by integers and their scale; the numbers
+    that they come from are let go one by one."""
     for name, levels in work.levels.items():
         if name not in work.nodes:
             continue
         node = work.nodes[name]
         source = node.input_value(0).get_node()
         if source.get_type_name() == "Constant" and levels.bits <= _WIDEST:
-            folded = _integers(source, levels)
+            folded = _integers(source, levels, work.integers.pop(name, None))
             folded.set_friendly_name(name)
             node.output(0).replace(folded.output(0))
             work.nodes[name] = folded
+            work.nodes.pop(source.get_friendly_name(), None)
     if work.has_mixed_layers or any(levels.bits != 8 for levels in work.levels.values()):
         forbid_dynamic_quantization(work.model)
 
@@ -48,9 +51,9 @@ def forbid_dynamic_quantization(model: ov.Model) -> None:
     model.set_rt_info("0", NO_DYNAMIC_QUANTIZATION)
 
 
-def _integers(constant: Any, levels: Levels) -> ov.Node:
-    """The chain that computes the same values as the FakeQuantize did."""
-    stored = _stored(constant.data, levels)
+def _integers(constant: Any, levels: Levels, integers: Array | None) -> ov.Node:
+    """The chain that computes the same values as the FakeQuantize did, or others' if given."""
+    stored = _stored(constant.data, levels, integers)
     stored.set_friendly_name(constant.get_friendly_name())
     kind = constant.get_element_type().to_dtype()
     values = opset.convert(stored, kind)
@@ -77,15 +80,20 @@ def unfolded(node: ov.Node) -> ov.Node | None:
     return opset.constant(numbers * scale.data)
 
 
-def _stored(weights: Array, levels: Levels) -> Any:
+def _stored(weights: Array, levels: Levels, integers: Array | None) -> Any:
     """The constant, two integers to a byte where they have 4 bits: the first in the lower half."""
     kind = _width(levels)
-    if kind not in (ov.Type.i4, ov.Type.u4):
-        return opset.constant(to_integers(weights, levels, kind.to_dtype().type))
-    integers = to_integers(weights, levels, np.int8)
+    tensor = ov.Tensor(kind, ov.Shape(weights.shape))  # of its own: no copy of numpy's is made
+    if kind not in _HALVES:
+        if integers is None:
+            to_integers(weights, levels, out=tensor.data)
+        else:
+            tensor.data[...] = integers
+        return ov.op.Constant(tensor)
+    if integers is None:
+        integers = to_integers(weights, levels, out=np.empty(weights.shape, np.int8))
     halves = np.resize(integers.view(np.uint8) & 15, integers.size + 1)
     packed = halves[0:-1:2] | halves[1::2][: len(halves[0:-1:2])] << 4
-    tensor = ov.Tensor(kind, ov.Shape(integers.shape))  # one of its own: no copy of numpy's is made
     tensor.data.reshape(-1)[:] = packed
     return ov.op.Constant(tensor)
 

@@ -28,7 +28,8 @@ class Work:
         warnings: what a user should know.
         saturation: per layer of a target that saturates, what full-range weights would lose.
         halved: the layers whose weights use half of their range.
-        unrounded: per layer whose weights are rounded already, what they were before.
+        integers: per quantizer of weights that are not rounded to the nearest level, theirs.
+        unrounded: per layer whose weights lie on levels already, what they were before.
         has_mixed_layers: whether any layer computes in floating point on integer weights.
     """
 
@@ -42,6 +43,7 @@ class Work:
     warnings: list[str] = field(default_factory=list)
     saturation: dict[str, Saturation] = field(default_factory=dict)
     halved: set[str] = field(default_factory=set)
+    integers: dict[str, NDArray[Any]] = field(default_factory=dict)
     unrounded: dict[str, NDArray[Any]] = field(default_factory=dict)
     has_mixed_layers: bool = False
 

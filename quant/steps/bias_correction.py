@@ -28,6 +28,7 @@ from quant.statistics.need import Need, Reduction
 from quant.statistics.passes import compiled
 from quant.steps.bias import biased, correct_bias, output_axis
 from quant.steps.stages import stages
+from quant.steps.weight_rounding import settle
 from quant.work import Work
 
 Array = NDArray[Any]
@@ -82,6 +83,7 @@ def _biased(node: ov.Node, channels: int) -> TensorRef:
 
 def refine(work: Work, plan: BiasPlan, infer: Inference) -> None:
     """Corrects the layers stage by stage."""
+    settle(work)
     work.notes |= dict.fromkeys(plan.skipped, "bias not corrected: not a layer with one bias")
     size = infer.sample_count if plan.subset.size is None else plan.subset.size
     subset = dataclasses.replace(plan.subset, size=max(int(SHARE * size), 1))

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.fake_quantize import quantize
+from quant.fake_quantize import from_integers, quantize
 from quant.graph import Graph, Op, attributes
 from quant.parameters import Aggregator, FastBiasParameters
 from quant.placement.tables import CONVOLUTIONS, LINEAR
@@ -154,14 +154,19 @@ def apply(work: Work, plan: FastBiasPlan, statistics: Statistics) -> Statistics:
         node = work.nodes[site.operation]
         quantizer = node.input_value(1).get_node()
         weights = quantizer.input_value(0).get_node().data
-        rounded = quantize(weights, work.levels[quantizer.get_friendly_name()])
-        weights = work.unrounded.get(site.operation, weights)
+        rounded = _rounded(work, quantizer.get_friendly_name(), weights)
         moved = moved_means(work, plan, site, statistics)
         shift = np.zeros(1) if moved is None else -shift_of(node, rounded, moved)
         error = np.subtract(weights, rounded, out=rounded)
         shift = shift + shift_of(node, error, statistics.of(_need(plan, site), site.operation))
         correct_bias(work, node, shift.astype(np.float32), plan.threshold)
     return statistics
+
+
+def _rounded(work: Work, quantizer: str, weights: Array) -> Array:
+    """The weights that a quantizer makes of others."""
+    levels, integers = work.levels[quantizer], work.integers.get(quantizer)
+    return quantize(weights, levels) if integers is None else from_integers(integers, levels)
 
 
 def moved_means(

@@ -26,6 +26,7 @@ from quant.steps.range_tuning import tune_ranges
 from quant.steps.rounding import Moments, Weights, squared_error, tuned, with_best_bias
 from quant.steps.seen import Seen
 from quant.steps.stages import stages
+from quant.steps.weight_rounding import settle
 from quant.work import Work
 
 Array = NDArray[Any]
@@ -103,6 +104,7 @@ def refine(work: Work, plan: TuningPlan, infer: Inference) -> None:
     if work.model.get_sinks():
         work.outcomes["LayerwiseTuning"] = "nothing: the model keeps a state between samples"
         return
+    settle(work)
     tune_ranges(work, plan.ranges, plan.subset, infer)
     for stage in plan.stages:
         seen = Seen()

@@ -26,6 +26,9 @@ Array = NDArray[Any]
 _BLOCK = 16
 """Inputs whose integers are found one by one before a product of matrices tells the others."""
 
+_OUTPUTS = 256
+"""Outputs that are worked on at once, so that what they take stays small."""
+
 _LARGEST = 1e30
 """What numbers are cut to, infinities among them."""
 
@@ -99,7 +102,9 @@ def closest(real: Array, gram: Array, low: Array, high: Array) -> Array:
     ordered = gram[groups[..., None], order[:, :, None], order[:, None]]
     upper = _made_up(ordered, spread[groups, order])
     found = np.empty_like(real)
-    found[groups, order] = _integers(real[groups, order], upper, low, high)
+    for start in range(0, real.shape[2], _OUTPUTS):
+        some = slice(start, start + _OUTPUTS)
+        found[groups, order, some] = _integers(real[groups, order, some], upper, low, high)
     return found
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.fake_quantize import Levels, quantize
+from quant.fake_quantize import Levels, from_integers, quantize
 from quant.graph import Graph, Op
 from quant.parameters import WeightRoundingParameters
 from quant.plan import BiasSite, MinMaxPlan, Subset, WeightQuantizer, WeightRoundingPlan
@@ -33,7 +33,7 @@ WIDEST = {"MatMul": 512, "Convolution": 128, "GroupConvolution": 128}
 """Inputs per output up to which a layer is rounded so: the time grows with their square, and the
 noise of a convolution's many positions averages out in what reads it. Source: docs/choices.md."""
 
-_AT_ONCE = 1 << 19
+_AT_ONCE = 1 << 17
 """Weights that are worked on at a time, so that they stay in the processor's cache."""
 
 _BITS = 8
@@ -104,7 +104,7 @@ def apply(work: Work, plan: WeightRoundingPlan, statistics: Statistics) -> Stati
         for start in range(0, len(sites), count):
             some = [_layer(work, plan, each, statistics) for each in sites[start : start + count]]
             for layer, integers in zip(some, _together(some), strict=True):
-                _write(work, layer.name, integers)
+                _keep(work, layer.name, integers)
     if plan.sites:
         work.outcomes["weights rounded by covariances"] = f"{len(plan.sites)} layers"
     return statistics
@@ -113,8 +113,9 @@ def apply(work: Work, plan: WeightRoundingPlan, statistics: Statistics) -> Stati
 def _layer(work: Work, plan: WeightRoundingPlan, each: BiasSite, statistics: Statistics) -> _Layer:
     node = work.nodes[each.operation]
     constant, levels = _constant(work, node)
-    real = constant.data / levels.scale + levels.zero_point.astype(np.float32)
-    columns = np.ascontiguousarray(_columns(node, np.asarray(real, np.float32)))
+    real = np.divide(constant.data, levels.scale, dtype=np.float32)
+    real += levels.zero_point
+    columns = _columns(node, real)
     last = levels.first + levels.levels - 1
     low, high = np.clip(np.rint([real.min(), real.max()]), levels.first, last)
     points = statistics.of(points_need(plan.subset, each), each.operation)
@@ -135,21 +136,33 @@ def _together(layers: Sequence[_Layer]) -> Array:
     ends = np.repeat(np.array([each.ends for each in layers], np.float32), shape[1], axis=0)
     low, high = ends[:, :1, None], ends[:, 1:, None]
     real, gram = (
-        np.concatenate([getattr(each, name) for each in layers]) for name in ("real", "gram")
+        np.concatenate(parts) if len(parts) > 1 else parts[0]
+        for parts in zip(*((each.real, each.gram) for each in layers), strict=True)
     )
     return closest(real, gram, low, high).reshape(shape)
 
 
-def _write(work: Work, name: str, integers: Array) -> None:
-    """Has a layer's quantizer read weights that lie on its levels."""
+def _keep(work: Work, name: str, integers: Array) -> None:
+    """Has a layer's weights become these integers, which are a quarter of their size."""
     node = work.nodes[name]
     constant, levels = _constant(work, node)
-    shape, kind = constant.data.shape, constant.data.dtype
-    values = levels.scale * (_from_columns(node, integers, shape) - levels.zero_point)
-    changed = opset.constant(np.ascontiguousarray(values).astype(kind))
-    changed.set_friendly_name(constant.get_friendly_name())
-    node.input_value(1).get_node().input(0).replace_source_output(changed.output(0))
-    work.unrounded[name] = constant.data
+    quantizer = node.input_value(1).get_node().get_friendly_name()
+    small = integers.astype(np.int8 if levels.first < 0 else np.uint8)
+    own = _from_columns(node, small, constant.data.shape)
+    work.integers[quantizer] = np.ascontiguousarray(own)
+
+
+def settle(work: Work) -> None:
+    """Has quantizers read weights that lie on their levels, for steps that infer the model."""
+    for name, integers in work.integers.items():
+        quantizer, levels = work.nodes[name], work.levels[name]
+        constant = quantizer.input_value(0).get_node()
+        changed = opset.constant(from_integers(integers, levels).astype(constant.data.dtype))
+        changed.set_friendly_name(constant.get_friendly_name())
+        quantizer.input(0).replace_source_output(changed.output(0))
+        (reader,) = quantizer.output(0).get_target_inputs()
+        work.unrounded[reader.get_node().get_friendly_name()] = constant.data
+    work.integers.clear()
 
 
 def _constant(work: Work, node: ov.Node) -> tuple[Any, Levels]:
