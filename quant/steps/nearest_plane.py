@@ -26,8 +26,8 @@ Array = NDArray[Any]
 _BLOCK = 16
 """Inputs whose integers are found one by one before a product of matrices tells the others."""
 
-_OUTPUTS = 256
-"""Outputs that are worked on at once, so that what they take stays small."""
+_OUTPUTS = 2048
+"""Outputs that are worked on at once: a table of words has many."""
 
 _LARGEST = 1e30
 """What numbers are cut to, infinities among them."""

@@ -33,7 +33,7 @@ WIDEST = {"MatMul": 512, "Convolution": 128, "GroupConvolution": 128}
 """Inputs per output up to which a layer is rounded so: the time grows with their square, and the
 noise of a convolution's many positions averages out in what reads it. Source: docs/choices.md."""
 
-_AT_ONCE = 1 << 17
+_AT_ONCE = 1 << 19
 """Weights that are worked on at a time, so that they stay in the processor's cache."""
 
 _BITS = 8
