@@ -294,3 +294,12 @@ def test_layerwise_tuning_starts_from_the_rounded_weights(cpu: Target) -> None:
         return float(found.split()[1])
 
     assert before(use_weight_rounding=True) < 0.9 * before(use_weight_rounding=False)
+
+
+def test_a_sequential_correction_sees_the_rounded_weights(cpu: Target) -> None:
+    """On the sample that it has seen no output's mean is off."""
+    model, samples = layer("matmul")
+    one = samples[:1] * 5
+    result = quant.quantize(model, one, target=cpu, use_fast_bias=False)
+    before, after = (models.evaluate_all(each, one[:1])[0][0] for each in (model, result.model))
+    assert np.abs((after - before).mean(axis=(0, 1))).max() < 1e-5 * np.abs(before).max()
