@@ -140,7 +140,8 @@ class MinMaxPlan:
     """What MinMaxQuantization will insert.
 
     `saturable`: the layers' inputs that are examined for saturation; none where the target does not
-    saturate. `watched`: the tensors whose values tell how many lie outside a range.
+    saturate. `watched`: the tensors whose values tell how many lie outside a range. `movable`: the
+    inputs of depthwise layers, whose levels may be moved.
     """
 
     subset: Subset
@@ -149,6 +150,7 @@ class MinMaxPlan:
     weights: tuple[WeightQuantizer, ...]
     saturable: tuple[BiasSite, ...] = ()
     watched: tuple[BiasSite, ...] = ()
+    movable: tuple[BiasSite, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

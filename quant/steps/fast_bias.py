@@ -205,23 +205,31 @@ def shift_of(node: ov.Node, error: Array, means: Array) -> Array:
         error: what is added to the weights, in their layout.
         means: mean of each input channel, `[C_in]`.
     """
+    error = error.astype(np.result_type(error.dtype, np.float32), copy=False)
     kind, means = node.get_type_name(), means.astype(error.dtype)
     if kind == "MatMul":
         return np.asarray(
             np.matmul(error if node.get_attributes()["transpose_b"] else error.T, means)
         )
     groups = len(error) if kind.startswith("Group") else 1
-    spatial = error.ndim - (3 if kind.startswith("Group") else 2)
-    shares = np.ones(1, dtype=error.dtype)
-    for axis in range(spatial):
-        along = tap_shares(node, axis, error.shape[axis - spatial])
-        shares = np.outer(shares, along).reshape(-1).astype(error.dtype)
+    shares = inside_shares(node).astype(error.dtype)
     means = means.reshape(groups, 1, -1)
     if "Backprop" in kind:  # [groups, C_in, C_out, taps]
         first = np.matmul(means, error.reshape(groups, means.shape[2], -1))
         return np.asarray(first.reshape(-1, len(shares)) @ shares)
     reached = (means[..., None] * shares).reshape(groups, -1, 1)
     return np.asarray(np.matmul(error.reshape(groups, -1, reached.shape[1]), reached)).reshape(-1)
+
+
+def inside_shares(node: ov.Node) -> Array:
+    """For each tap of a convolution's kernel, `[taps]`, the share of output positions that it
+    reaches from inside the input; see `tap_shares`."""
+    weights = node.input(1).get_shape()
+    kernel = weights[3 if node.get_type_name().startswith("Group") else 2 :]
+    shares = np.ones(1)
+    for axis, size in enumerate(kernel):
+        shares = np.outer(shares, tap_shares(node, axis, size)).reshape(-1)
+    return shares
 
 
 def tap_shares(node: ov.Node, axis: int, kernel: int) -> Array:

@@ -30,7 +30,7 @@ from quant.plan import (
 )
 from quant.scheme import Granularity
 from quant.statistics.need import Need, Reduction, Statistics
-from quant.steps import outside, saturating
+from quant.steps import level_moves, outside, saturating
 from quant.target import Target
 from quant.work import Work
 
@@ -75,6 +75,7 @@ def quantization(
         weights=placement.weights,
         saturable=saturating.sites(graph, placement.weights) if is_saturating else (),
         watched=outside.sites(graph, placement.activations),
+        movable=level_moves.sites(graph, placement.activations),
     )
     return found, placement.operations
 
@@ -96,6 +97,7 @@ def needs(plan: MinMaxPlan) -> Iterable[Need]:
             yield _histogram(plan, quantizer)
     yield from saturating.needs(plan)
     yield from outside.needs(plan)
+    yield from level_moves.needs(plan)
 
 
 def _need(plan: MinMaxPlan, quantizer: ActivationQuantizer, side: Side, *, is_low: bool) -> Need:
@@ -120,9 +122,11 @@ def _histogram(plan: MinMaxPlan, quantizer: ActivationQuantizer) -> Need:
 
 
 def apply(work: Work, plan: MinMaxPlan, statistics: Statistics) -> Statistics:
-    """Inserts the FakeQuantize operations and records their levels; statistics stay as they are."""
+    """Inserts the FakeQuantize operations and records their levels; statistics change where levels
+    are moved."""
     found = _levels(plan, _ranges(plan, work, statistics))
-    work.saturation |= saturating.measure(work, plan, found, statistics)
+    after = level_moves.move(work, plan, found, statistics)
+    work.saturation |= saturating.measure(work, plan, found, after)
     for quantizer in plan.weights:
         if _is_halved(quantizer, plan.saturation_fix, work):
             found[quantizer.name] = halved(found[quantizer.name])
@@ -133,7 +137,7 @@ def apply(work: Work, plan: MinMaxPlan, statistics: Statistics) -> Statistics:
     for activation in plan.activations:
         _insert(work, activation, _shaped(found[activation.name], activation, work))
     work.warnings += advice.asymmetric_advice(plan, work.levels, statistics)
-    return statistics
+    return after
 
 
 def _has_mixed_layers(plan: MinMaxPlan, work: Work) -> bool:

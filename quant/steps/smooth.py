@@ -38,7 +38,7 @@ from quant.steps import room
 from quant.steps.alignment import NONE, Alignment, Channels
 from quant.steps.alphas import ALPHAS, best_smoothing, places_of
 from quant.steps.bias import add_to_bias, output_axis
-from quant.steps.fast_bias import points_need
+from quant.steps.fast_bias import points_need, shift_of
 from quant.steps.smoothable import groups
 from quant.work import Work
 
@@ -97,8 +97,8 @@ def apply(work: Work, plan: SmoothPlan, statistics: Statistics) -> Statistics:
         work.outcomes[outcome] = found.name
         if found.name != NONE:
             _stretch(work, group, found)
-            for reader, rows in zip(group.readers, weights, strict=True):
-                _absorb(work, reader, _at(found, places_of(reader)), rows)
+            for reader in group.readers:
+                _absorb(work, reader, _at(found, places_of(reader)))
             replaced |= _smoothed(group, asked, statistics, channels, found)
     return Statistics(
         values=statistics.values, sample_count=statistics.sample_count, replaced=replaced
@@ -198,23 +198,13 @@ def _divide(work: Work, part: SmoothPart, factor: Array) -> None:
         work.nodes[name].input(0).replace_source_output(divided.output(0))
 
 
-def _absorb(work: Work, reader: SmoothReader, found: Alignment, rows: Array) -> None:
-    """Has a layer make up for what became of its channels.
-
-    Args:
-        rows: its weights, see `_rows`.
-    """
+def _absorb(work: Work, reader: SmoothReader, found: Alignment) -> None:
+    """Has a layer make up for what became of its channels."""
     node = work.nodes[reader.operation]
-    if found.shift.any():
-        kind = np.result_type(rows.dtype, np.float32)
-        shift = found.shift.astype(kind)[:, None]
-        moved = (
-            (rows[0] * shift).sum(axis=1)
-            if reader.is_depthwise
-            else np.tensordot(rows, np.broadcast_to(shift, rows.shape[1:]), 2)
-        )
-        add_to_bias(node, output_axis(node), moved)
     constant = node.input_value(1).get_node()
+    if found.shift.any():
+        moved = shift_of(node, constant.data, found.shift)
+        add_to_bias(node, output_axis(node), moved)
     is_transposed = node.get_type_name() == "MatMul" and not node.get_attributes()["transpose_b"]
     axis = 0 if reader.is_depthwise or is_transposed else 1
     shape = [-1 if i == axis else 1 for i in range(constant.data.ndim)]
