@@ -266,7 +266,7 @@ def _cast(node: ov.Output, array: NDArray[Any], index: int) -> NDArray[Any]:
         raise SamplesError(message, index)
     if not is_number:
         return array
-    return np.ascontiguousarray(array, dtype=kind.to_dtype())
+    return np.asarray(array, dtype=kind.to_dtype(), order="C")
 
 
 def _name(node: ov.Output) -> str:

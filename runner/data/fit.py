@@ -14,17 +14,22 @@ from runner.errors import DataError
 def fit_array(x: Array, model_input: InputInfo, *, hint: str = "") -> Array:
     """`x` with a batch axis of 1 and the input's number type.
 
+    A single number stays one, and a state `[layers, 1, units]`, whose batch axis is the second one,
+    what it is, where the input takes that.
+
     Raises:
         DataError: the shape does not fit; says both shapes, and `hint`.
     """
-    batch = x[None]
+    has_batch = x.ndim == 3 and x.shape[1] == 1
+    is_whole = (x.ndim == 0 or has_batch) and _fits(x.shape, model_input.shape)
+    batch = x if is_whole else x[None]
     if not _fits(batch.shape, model_input.shape):
         message = (
             f"shape {shown(batch.shape)} does not fit the model's input {model_input.name!r}, "
             f"which takes {shown(model_input.shape)}"
         )
         raise DataError(f"{message}; {hint}" if hint else message)
-    return np.ascontiguousarray(batch, dtype=model_input.dtype)
+    return np.asarray(batch, dtype=model_input.dtype, order="C")
 
 
 def fit_picture(picture: Picture, model_input: InputInfo) -> Array:

@@ -138,6 +138,14 @@ def test_a_scalar_has_every_statistic() -> None:
     }
 
 
+def test_an_input_may_be_a_single_number() -> None:
+    x, factor = models.parameter("x", 1, 4), models.parameter("factor")
+    model = models.finish([models.named(opset.multiply(x, factor), "product")], [x, factor])
+    given = [[np.full((1, 4), 2.0), np.array(3.0)], {"x": np.ones((1, 4)), "factor": np.float32(1)}]
+    wanted = need(Reduction.MAX, tensor=TensorRef("product"), aggregator=Aggregator.MEAN)
+    assert collect_needs(model, [wanted], given).values[wanted].tolist() == [3.5]
+
+
 def test_tensors_inside_the_model_have_statistics() -> None:
     model = models.conv_relu_conv()
     wanted = need(Reduction.MAX, tensor=TensorRef("relu1"), channel_axis=1, channels=8)

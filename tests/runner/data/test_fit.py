@@ -47,5 +47,32 @@ def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
         fit_array(np.zeros((3, 4)), item)
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ((), ()),
+        ((2, 1, 64), (2, 1, 64)),
+        ((2, 1, 64), (None, None, 64)),
+        ((2, 1, 64), (2, 1, None)),
+    ],
+)
+def test_numbers_and_states_get_no_batch_axis(
+    given: tuple[int, ...], expected: tuple[int | None, ...]
+) -> None:
+    (item,) = model_input(*expected)
+    assert fit_array(np.zeros(given), item).shape == given
+
+
+def test_what_looks_like_a_state_gets_a_batch_axis_where_the_input_has_one() -> None:
+    (item,) = model_input(1, None, None, 64)
+    assert fit_array(np.zeros((2, 1, 64)), item).shape == (1, 2, 1, 64)
+
+
+def test_a_batch_of_several_samples_is_refused() -> None:
+    (item,) = model_input(8, 3, 4)
+    with pytest.raises(DataError, match=r"shape \[1, 8, 3, 4\] does not fit"):
+        fit_array(np.zeros((8, 3, 4)), item)
+
+
 def test_dynamic_dimensions_are_shown_as_such() -> None:
     assert shown((None, 3)) == "[?, 3]"
