@@ -17,7 +17,7 @@ from quant.parameters import ModelType
 from quant.placement.attention import SOFTMAX, attention, transformer_types
 from quant.placement.fused import is_fused, is_scaled_reduction
 from quant.placement.last import last_sums
-from quant.placement.normalizing import functions_of_one, magnitudes, single_values
+from quant.placement.normalizing import functions_of_one, magnitudes, single_values, spectra
 from quant.placement.tables import (
     ACTIVATION_FUNCTIONS,
     BODIES,
@@ -74,7 +74,7 @@ def kept(graph: Graph, model_type: ModelType | None, target: Target) -> Kept:
         _scaled_reductions,
     ]
     if not target.quantizes_outputs:
-        rules += [magnitudes, single_values, last_sums]
+        rules += [magnitudes, spectra, single_values, last_sums]
     if target.device == "CPU":
         rules.append(_transposed)
     if model_type is ModelType.TRANSFORMER:

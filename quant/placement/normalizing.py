@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from quant.graph import Graph, Op, Port, Tensor
-from quant.placement.tables import ACTIVATION_FUNCTIONS, ELEMENTWISE
+from quant.placement.tables import ACTIVATION_FUNCTIONS, ELEMENTWISE, LINEAR, MOVING
 
 _REDUCTIONS = frozenset(
     {"ReduceMean", "ReduceSum", "ReduceL1", "ReduceL2", "ReduceMax", "ReduceMin", "ReduceProd"}
@@ -30,6 +30,13 @@ _CHEAP = (
     | {"Erf", "Abs", "Negative", "Select"}
 )
 """What the parts consist of: no products of tensors with weights, no moves between places."""
+_VALUE_BY_VALUE = (
+    ELEMENTWISE
+    | _RESHAPING
+    | MOVING
+    | {"VariadicSplit", "Slice", "StridedSlice", "Pad", "Relu", "Clamp", "Abs", "Negative"}
+)
+"""What keeps small values small and large ones large."""
 _HARMLESS_EXPONENTS = (1.0, 2.0, 3.0)
 """Powers whose results a step of the input's size does not ruin."""
 
@@ -91,6 +98,55 @@ def magnitudes(graph: Graph) -> Iterator[tuple[Op, str]]:
                 yield op, f"serves {found[0]} only, where small values count as much as large ones"
 
 
+def spectra(graph: Graph) -> Iterator[tuple[Op, str]]:
+    """Layers whose results only serve roots and logarithms, such as those that compute a spectrum
+    or its bands, and what is cheap above them: the noise of integers is one for all values, and
+    drowns the small ones.
+
+    Not what is summed up first, as under a generalized mean, since large values rule sums; nor the
+    layers above.
+    """
+    purpose: dict[int, str] = {}
+    layers: set[int] = set()
+    for op in reversed(graph.ops):
+        readers = [reader for consumers in op.consumers for reader in consumers]
+        found = [_root(graph, each) or purpose.get(each.op) for each in readers]
+        if not found or not all(found):
+            continue
+        is_above = any(each.op in layers for each in readers)
+        reason = f"serves {found[0]} only, where small values count as much as large ones"
+        if op.type in LINEAR and not is_above:
+            yield op, reason
+        elif op.type in _VALUE_BY_VALUE or _is_of_pairs(graph, op):
+            if is_above and _needs_a_reason(graph, op):
+                yield op, reason
+        else:
+            continue
+        purpose[op.index] = str(found[0])
+        if is_above or op.type in LINEAR:
+            layers.add(op.index)
+
+
+def _root(graph: Graph, reader: Port) -> str:
+    """The logarithm or power below one that a port is the argument of."""
+    op = graph.op(reader)
+    is_root = op.type in ("Sqrt", "Log")
+    if op.type == "Power" and reader.port == 0:
+        exponent = graph.op(op.inputs[1])
+        is_root = exponent.type == "Constant" and bool((exponent.node.data < 1).all())
+    return _name(op) if is_root else ""
+
+
+def _is_of_pairs(graph: Graph, op: Op) -> bool:
+    """Whether an operation sums up a real and an imaginary part."""
+    if op.type != "ReduceSum":
+        return False
+    axes, shape = graph.op(op.inputs[1]), graph.shape(op.inputs[0])
+    if axes.type != "Constant" or shape is None:
+        return False
+    return [shape[i] for i in np.ravel(axes.node.data)] == [2]
+
+
 def single_values(graph: Graph) -> Iterator[tuple[Op, str]]:
     """Element-wise operations of two tensors one of which is a number per sample, such as a
     scale."""
@@ -124,8 +180,11 @@ def _needs_a_reason(graph: Graph, op: Op) -> bool:
 
 
 def _purpose(graph: Graph, reader: Port) -> str:
-    op = graph.op(reader)
-    return f"{op.type} {op.name!r}" if _is_magnitude(graph, reader) else ""
+    return _name(graph.op(reader)) if _is_magnitude(graph, reader) else ""
+
+
+def _name(op: Op) -> str:
+    return f"{op.type} {op.name!r}"
 
 
 def _is_magnitude(graph: Graph, port: Port) -> bool:

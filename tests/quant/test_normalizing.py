@@ -48,6 +48,44 @@ def spectrum() -> ov.Model:
     return finish([conv(rng, root, (4, 8, 3), "conv")], [x])
 
 
+def bands() -> ov.Model:
+    """Logarithms of a spectrum's bands, the spectrum being sums of the squares of two halves."""
+    rng, x = np.random.default_rng(0), parameter("x", 1, 4, 24)
+    halves = opset.split(conv(rng, x, (16, 4, 3), "parts"), opset.constant(np.int64(1)), 2)
+    squares = [
+        opset.power(half, constant(2.0, f"two{i}")) for i, half in enumerate(halves.outputs())
+    ]
+    power = opset.transpose(named(opset.add(*squares), "power"), np.array([0, 2, 1]))
+    band = opset.maximum(linear(rng, power, (4, 8), "bands"), constant(1e-5, "least"))
+    return finish([linear(rng, named(opset.log(band), "log"), (4, 4), "linear")], [x])
+
+
+def pairs() -> ov.Model:
+    """The magnitude of complex numbers, each the last two values of a tensor."""
+    rng, x = np.random.default_rng(0), parameter("x", 1, 4, 24)
+    parts = models.reshape(conv(rng, x, (8, 4, 3), "conv1"), [1, 4, 2, -1], "parts")
+    squares = opset.reduce_sum(opset.power(parts, constant(2.0, "two")), np.array([2]), False)
+    return finish([conv(rng, named(opset.sqrt(squares), "root"), (4, 4, 3), "conv2")], [x])
+
+
+def generalized_mean() -> ov.Model:
+    """The cubic root of the mean of cubes over a picture, and a root of what is read elsewhere."""
+    rng, x = np.random.default_rng(0), parameter("x", 1, 4, 8, 8)
+    hidden = opset.clamp(conv(rng, x, (8, 4, 3, 3), "conv1"), 1e-6, 1e9)
+    cubes = opset.power(hidden, constant(3.0, "three"))
+    mean = opset.reduce_mean(cubes, np.array([2, 3]), False)
+    pooled = named(opset.power(mean, constant(1 / 3, "third")), "pooled")
+    read = linear(rng, pooled, (4, 8), "read")
+    return finish([named(opset.sqrt(relu(read, "relu")), "root"), read], [x])
+
+
+def log_of_probabilities() -> ov.Model:
+    """The logarithm of a Sigmoid, which follows its argument where that is small."""
+    rng, x = np.random.default_rng(0), parameter("x", 1, 16)
+    hidden = linear(rng, relu(linear(rng, x, (16, 16), "linear1"), "relu"), (4, 16), "linear2")
+    return finish([named(opset.log(opset.sigmoid(hidden)), "log")], [x])
+
+
 def root_of_sum() -> ov.Model:
     """The root of a sum of two tensors, which a linear layer reads."""
     rng, x = np.random.default_rng(0), parameter("x", 1, 6, 16)
@@ -129,13 +167,22 @@ CASES = [
     ),
     Case(
         build=spectrum,
-        kept={"power": ONLY.format("Sqrt 'root'"), "root": "small values count"},
-        quantized=("real", "imaginary", "conv"),
+        kept=dict.fromkeys(("power", "real", "imaginary"), ONLY.format("Sqrt 'root'"))
+        | {"root": "small values count"},
+        quantized=("conv",),
     ),
     Case(
+        build=bands,
+        kept=dict.fromkeys(("power", "bands"), ONLY.format("Log 'log'")),
+        quantized=("parts", "linear"),
+    ),
+    Case(build=pairs, kept={"conv1": ONLY.format("Sqrt 'root'")}, quantized=("conv2",)),
+    Case(build=generalized_mean, quantized=("conv1", "read")),
+    Case(build=log_of_probabilities, quantized=("linear1", "linear2")),
+    Case(
         build=root_of_sum,
-        kept={"total": ONLY.format("Power 'root'")},
-        quantized=("left", "right", "last"),
+        kept=dict.fromkeys(("total", "left", "right"), ONLY.format("Power 'root'")),
+        quantized=("last",),
     ),
     Case(
         build=ratio,
@@ -177,6 +224,27 @@ def test_rows_of_unlike_size_are_normalized_as_exactly(cpu: Target) -> None:
         for each in (model, result.model)
     )
     assert sqnr_db(before, after) > 43
+
+
+def test_quiet_bands_are_as_exact_as_loud_ones(cpu: Target) -> None:
+    """A tone and noise a hundred times as quiet, on the way to the logarithm of each band."""
+    x, rng = parameter("x", 1, 1, 2048), np.random.default_rng(0)
+    turns = np.outer(np.arange(33), np.arange(64)) * 2 * np.pi / 64
+    waves = np.concatenate([np.cos(turns), np.sin(turns)]) * np.hanning(64)
+    spectrum = opset.convolution(
+        x, constant(waves[:, None].astype(np.float32), "waves"), [32], [0], [0], [1]
+    )
+    halves = opset.split(named(spectrum, "spectrum"), opset.constant(np.int64(1)), 2)
+    power = opset.add(*(opset.multiply(half, half) for half in halves.outputs()))
+    model = finish([opset.log(opset.maximum(power, constant(1e-8, "least")))], [x])
+    loud = np.sin(np.arange(2048) * 0.2)
+    given = [[(loud + rng.normal(0, 0.01, 2048))[None, None].astype(np.float32)] for _ in range(16)]
+    result = quant.quantize(model, given, target=cpu)
+    before, after = (
+        np.concatenate([each[0] for each in models.evaluate_all(each, given)])
+        for each in (model, result.model)
+    )
+    assert sqnr_db(before, after) > 100
 
 
 def dynamically_quantized() -> ov.Model:
