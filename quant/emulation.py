@@ -24,7 +24,7 @@ MOST_LEVELS = 256
 """Levels of 8 bits, the most that OpenVINO's plugins execute as FakeQuantize is defined."""
 
 _TOLD = 1e-4
-"""Of a range: f32 leaves less of no shift at all, and levels are moved by more."""
+"""Of a range: f32 leaves less of no shift at all, and levels are moved by more. f16 leaves more."""
 
 _WITHIN = "/within_levels"
 """What the names of the bounds of a narrowed grid end in."""
@@ -78,7 +78,8 @@ def taken_off(node: ov.Node) -> NDArray[Any] | None:
     input_low, input_high, low, high = (_value(node, port) for port in range(1, 5))
     factor = (input_high - input_low) / (high - low)
     shift = np.asarray(input_low / factor - low)
-    return shift.reshape(-1) if (np.abs(shift) > _TOLD * (high - low)).any() else None
+    told = max(_TOLD, 2 * float(np.finfo(low.dtype).eps))
+    return shift.reshape(-1) if (np.abs(shift) > told * (high - low)).any() else None
 
 
 def bounded(node: ov.Node) -> tuple[ov.Output, ov.Output, ov.Output] | None:

@@ -116,7 +116,8 @@ def _plain(node: ov.Node, lost: Array | None) -> ov.Output:
         return node.output(0)
     rank, axis = node.output(0).get_partial_shape().rank.get_length(), output_axis(node)
     shape = [-1 if place == axis else 1 for place in range(rank)]
-    return opset.add(node, opset.constant(lost.reshape(shape))).output(0)
+    kind = node.output(0).get_element_type().to_dtype()
+    return opset.add(node, opset.constant(lost.reshape(shape).astype(kind))).output(0)
 
 
 def _copy(pair: Pair, result: Result) -> Nodes:

@@ -63,6 +63,8 @@ def correct_bias(work: Work, node: ov.Node, shift: Array, threshold: float | Non
     """
     name, axis = node.get_friendly_name(), output_axis(node)
     found = bias_of(node, axis, len(shift))
+    if found is not None and found[0].get_friendly_name().endswith(MADE):
+        found = None  # it had no bias of its own
     if found is not None and threshold is not None and _exceeds(shift, found[1], threshold):
         work.notes[name] = f"bias not corrected: its shift exceeds {threshold} times the bias"
         return False
@@ -90,8 +92,11 @@ def _make_bias(node: ov.Node, axis: int, shift: Array) -> None:
     names = output.get_names()
     rank = output.get_partial_shape().rank.get_length()
     kind = output.get_element_type().to_dtype()
-    add = opset.add(node, opset.constant(shift.reshape(_shape(node, axis, rank)).astype(kind)))
-    add.set_friendly_name(f"{node.get_friendly_name()}/{MADE}")
+    name = f"{node.get_friendly_name()}/{MADE}"
+    bias = opset.constant(shift.reshape(_shape(node, axis, rank)).astype(kind))
+    bias.set_friendly_name(f"{name}/values")
+    add = opset.add(node, bias)
+    add.set_friendly_name(name)
     for reader in readers:
         reader.replace_source_output(add.output(0))
     if any(reader.get_node().get_type_name() == "Result" for reader in readers):

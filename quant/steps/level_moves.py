@@ -26,6 +26,7 @@ from quant.plan import ActivationQuantizer, BiasSite, MinMaxPlan
 from quant.statistics.need import Need, Reduction, Statistics, by_tensor
 from quant.steps.bias import add_to_bias, output_axis
 from quant.steps.fast_bias import COARSE, inside_shares, points_need, shift_of, site
+from quant.steps.pairs import is_padded
 from quant.target import DEPTHWISE
 from quant.work import Work
 
@@ -41,6 +42,12 @@ _SPREAD = 0.8
 """Of the mean square of uniform errors over n values: its relative standard error is the root of
 this over n. Source: the kurtosis of 1.8, less one."""
 
+_SHIFTED = frozenset(
+    {Reduction.POINTS, Reduction.MEAN, Reduction.MIN, Reduction.MAX}
+    | {Reduction.LOW_QUANTILE, Reduction.HIGH_QUANTILE}
+)
+"""Statistics of channels that move as their values do; others stay what they are of the tensor."""
+
 
 def sites(graph: Graph, activations: tuple[ActivationQuantizer, ...]) -> tuple[BiasSite, ...]:
     """The inputs of depthwise layers, where no others read a quantizer with a range per channel."""
@@ -49,14 +56,18 @@ def sites(graph: Graph, activations: tuple[ActivationQuantizer, ...]) -> tuple[B
         if quantizer.channels is None or quantizer.scheme.bits > COARSE:
             continue
         ops = [graph.by_name[port.op] for port in quantizer.consumers]
-        places = [site(graph, op) for op in ops if _is_depthwise(graph, op)]
+        places = [site(graph, op) for op in ops if _is_known(graph, op)]
         known = [dataclasses.replace(each, quantizer=quantizer.name) for each in places if each]
         found += known if len(known) == len(ops) else []
     return tuple(found)
 
 
-def _is_depthwise(graph: Graph, op: Op) -> bool:
-    return descriptor_type(graph, op) == DEPTHWISE and graph.is_constant(op.inputs[1])
+def _is_known(graph: Graph, op: Op) -> bool:
+    """Whether an operation is a depthwise layer, and the share of zeros around its input known."""
+    if descriptor_type(graph, op) != DEPTHWISE or not graph.is_constant(op.inputs[1]):
+        return False
+    sizes = (graph.shape(op.inputs[0]) or (None,))[1:]
+    return None not in sizes or not is_padded(op)
 
 
 def needs(plan: MinMaxPlan) -> Iterable[Need]:
@@ -82,7 +93,8 @@ def move(
         points = statistics.of(points_need(plan.subset, first), first.operation)
         outside = max(1 - float(inside_shares(node).mean()) for node in nodes)
         found = levels[name].flat
-        moved = best_moves((points - found.low) / found.scale, outside) * found.scale
+        steps = np.clip((points - found.low) / found.scale, 0, found.levels - 1)
+        moved = best_moves(steps, outside) * found.scale
         if not moved.any():
             continue
         count += int(np.count_nonzero(moved))
@@ -94,8 +106,7 @@ def move(
             replaced |= {
                 (each.operation, need): statistics.of(need, each.operation) - moved
                 for need in asked[each.tensor]
-                if need.reduction in (Reduction.POINTS, Reduction.MEAN)
-                and need.channel_axis == each.channel_axis
+                if need.reduction in _SHIFTED and need.channel_axis == each.channel_axis
             }
     if count:
         total = sum(readers[0].channels for readers in layers.values())
@@ -107,7 +118,7 @@ def best_moves(points: Array, outside: float) -> Array:
     """By how much to move the levels of each channel, `[C]` in steps, at most half of one.
 
     Args:
-        points: some values of each channel in steps from the lowest level, `[N, C]`.
+        points: some values of each channel in steps from the lowest level, `[N, C]`, within all.
         outside: the share of what a layer reads that is zeros around the tensor, whose error is the
             move itself.
 

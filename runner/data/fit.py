@@ -20,7 +20,7 @@ def fit_array(x: Array, model_input: InputInfo, *, hint: str = "") -> Array:
     Raises:
         DataError: the shape does not fit; says both shapes, and `hint`.
     """
-    has_batch = x.ndim == 3 and x.shape[1] == 1
+    has_batch = x.ndim == 3 and x.shape[1] == 1 and None not in model_input.shape[:1]
     is_whole = (x.ndim == 0 or has_batch) and _fits(x.shape, model_input.shape)
     batch = x if is_whole else x[None]
     if not _fits(batch.shape, model_input.shape):

@@ -214,6 +214,18 @@ def test_forms_of_samples(form: int) -> None:
     assert found.tolist() == expected.tolist()
 
 
+def test_arrays_may_lie_in_memory_in_any_order() -> None:
+    wanted = need(Reduction.POINTS)
+    given = [np.asfortranarray(np.random.default_rng(i).normal(size=SHAPE)) for i in range(3)]
+    found, expected = (
+        collect_needs(
+            identity(*SHAPE), [wanted], [each.astype(np.float32, order=order) for each in given]
+        )
+        for order in ("K", "C")
+    )
+    assert found.values[wanted].tolist() == expected.values[wanted].tolist()
+
+
 def test_an_array_of_samples_is_read_along_its_first_axis() -> None:
     wanted = need(Reduction.MAX)
     given = np.stack(arrays(3))
