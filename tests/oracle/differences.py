@@ -14,6 +14,7 @@ TRANSPOSED = (
     "NNCF's channels are those in front of the Transpose, not the ones that the depthwise "
     "convolution has: finer by chance, and nothing that it could execute in integers"
 )
+MOVED = "the levels of what a depthwise layer reads lie where a channel's values are"
 CONCATENATED = (
     "NNCF quantizes each input of the Concat per channel; ours takes one range for all, which "
     "serves other readers of the Concat as well"
@@ -129,6 +130,9 @@ RANGES = (
     Difference(model="pyramid", inputs=("larger:0",), reason=RESIZED),
     Difference(model="rotary", inputs=("turned:1",), reason=OFF_BY_COS, preset="performance"),
     Difference(model="composition0", inputs=("depthwise2:0",), reason=CONCATENATED),
+    Difference(
+        model="composition1", inputs=("inverted0/depthwise:0",), reason=MOVED, preset="mixed"
+    ),
     Difference(
         model="concat_then_convs", inputs=("conv_d:1", "conv_e:0", "conv_e:1"), reason=ALIGNED
     ),
