@@ -136,12 +136,27 @@ class BiasSite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CellInput:
+    """What recurrent cells alone read, with one range, which their states share.
+
+    `quantizers`: of the input; `states`: of states that are no constants. `cells`: the operations,
+    and `tensors` their inputs.
+    """
+
+    quantizers: tuple[str, ...]
+    states: tuple[str, ...]
+    scheme: Scheme
+    cells: tuple[str, ...]
+    tensors: tuple[TensorRef, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MinMaxPlan:
     """What MinMaxQuantization will insert.
 
     `saturable`: the layers' inputs that are examined for saturation; none where the target does not
     saturate. `watched`: the tensors whose values tell how many lie outside a range. `movable`: the
-    inputs of depthwise layers, whose levels may be moved.
+    inputs of depthwise layers, whose levels may be moved. `cell_inputs`: of recurrent cells.
     """
 
     subset: Subset
@@ -151,6 +166,7 @@ class MinMaxPlan:
     saturable: tuple[BiasSite, ...] = ()
     watched: tuple[BiasSite, ...] = ()
     movable: tuple[BiasSite, ...] = ()
+    cell_inputs: tuple[CellInput, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,7 +52,7 @@ def _form(graph: Graph, cell: Op) -> tuple[Any, ...]:
 def _reads_states_alone(graph: Graph, cell: Op) -> bool:
     """Whether a cell's input has the range of a hidden state: nothing joins that with others."""
     tensors = [cell.inputs[0]]
-    if not _is_hidden_state(graph, tensors[0]):
+    if not is_hidden_state(graph, tensors[0]):
         return False
     while tensors:  # up to the cells, and from each tensor on the way down to where it is joined
         tensor = tensors.pop()
@@ -67,16 +67,16 @@ def _reads_states_alone(graph: Graph, cell: Op) -> bool:
 def _meets_others(graph: Graph, port: Port) -> bool:
     """Whether what goes into a port is joined with what is no hidden state, further down."""
     op = graph.op(port)
-    if op.type == "Concat" and not all(_is_hidden_state(graph, each) for each in op.inputs):
+    if op.type == "Concat" and not all(is_hidden_state(graph, each) for each in op.inputs):
         return True
     below = (each for readers in op.consumers for each in readers) if op.type in MOVING else ()
     return any(_meets_others(graph, each) for each in below)
 
 
-def _is_hidden_state(graph: Graph, tensor: Tensor) -> bool:
+def is_hidden_state(graph: Graph, tensor: Tensor) -> bool:
     """Whether a tensor holds what cells put out, moved about at most."""
     op = graph.op(tensor)
     if op.type in MOVING:
         sources = op.inputs if op.type == "Concat" else op.inputs[:1]
-        return all(_is_hidden_state(graph, source) for source in sources)
+        return all(is_hidden_state(graph, source) for source in sources)
     return op.type in RECURRENT and tensor.port < 2

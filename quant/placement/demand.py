@@ -15,6 +15,8 @@ from quant.placement.kept import Kept
 from quant.placement.tables import (
     ELEMENTWISE,
     MULTI_INPUT_PASSTHROUGH,
+    RECURRENT,
+    STATE_PORT,
     activation_ports,
     bias_add,
     descriptor_type,
@@ -40,12 +42,13 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Roles by operation, and which tensors are full."""
+    """Roles by operation, which tensors are full, and the ports that get a quantizer of their own,
+    right above them."""
 
     graph: Graph
     roles: tuple[Role, ...]
     full: frozenset[Tensor]
-    smoothed: frozenset[Port]
+    apart: frozenset[Port]
 
     def is_covered(self, op: Op) -> bool:
         """Whether a pass-through operation gets and hands on quantized tensors."""
@@ -53,12 +56,11 @@ class Demand:
 
     def wants(self, port: Port) -> bool:
         """Whether an input port takes a quantized tensor, itself or for the operations below it."""
-        return port not in self.smoothed and _wants(self.graph, self.roles, self.full, port)
+        return port not in self.apart and _wants(self.graph, self.roles, self.full, port)
 
-    def is_smoothed(self, port: Port) -> bool:
-        """Whether an input port executes in integers, but on a tensor that is scaled for it
-        alone."""
-        return port in self.smoothed and self.roles[port.op] is Role.INTEGER
+    def is_apart(self, port: Port) -> bool:
+        """Whether an input port executes in integers, with a quantizer of its own."""
+        return port in self.apart and self.roles[port.op] is Role.INTEGER
 
 
 def demand(
@@ -66,16 +68,19 @@ def demand(
 ) -> Demand:
     """The demand of every tensor of the graph under a target's abilities.
 
-    `smoothed`: ports that get a quantizer of their own, right above them.
+    `smoothed`: ports whose tensor is scaled for them alone. They get a quantizer of their own, and
+    so do the states of recurrent cells: a tensor above may hold others too, with other ranges.
     """
     roles = tuple(_role(graph, op, target, kept) for op in graph.ops)
+    states = {Port(op.index, STATE_PORT) for op in graph.ops if op.type in RECURRENT}
+    apart = smoothed | (frozenset() if target.quantizes_outputs else states)
     full: set[Tensor] = set()
     for op in reversed(graph.ops):
         for port, consumers in enumerate(op.consumers):
-            is_shared = smoothed.isdisjoint(consumers)
+            is_shared = apart.isdisjoint(consumers)
             if op.is_real[port] and is_shared and _is_full(graph, roles, full, consumers):
                 full.add(Tensor(op.index, port))
-    return Demand(graph, roles, frozenset(full), smoothed)
+    return Demand(graph, roles, frozenset(full), apart)
 
 
 def _role(graph: Graph, op: Op, target: Target, kept: Kept) -> Role:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from quant.graph import Graph, Op, Port, Tensor
 from quant.placement.demand import Demand, Role, moved_ports
-from quant.placement.tables import CHANNEL_KEEPING
+from quant.placement.tables import CHANNEL_KEEPING, RECURRENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +51,26 @@ def sites(graph: Graph, demand: Demand) -> Iterator[Site]:
             site = _site(graph, demand, tensor, consumers)
             if site is not None:
                 yield site
-            smoothed = tuple(reader for reader in consumers if demand.is_smoothed(reader))
-            if smoothed:
-                readers = tuple(Reader(port=reader, keeps_channels=False) for reader in smoothed)
-                yield Site(
-                    tensor=tensor, consumers=smoothed, readers=readers, mixers=(), is_smoothed=True
-                )
+            if not graph.is_constant(tensor):
+                yield from _apart(graph, demand, tensor, consumers)
+
+
+def _apart(
+    graph: Graph, demand: Demand, tensor: Tensor, consumers: tuple[Port, ...]
+) -> Iterator[Site]:
+    """A quantizer for all readers that the tensor is scaled for, and one for each state."""
+    found = [port for port in consumers if demand.is_apart(port)]
+    states = [port for port in found if graph.op(port).type in RECURRENT]
+    smoothed = tuple(port for port in found if port not in states)
+    for ports in (smoothed, *((port,) for port in states)):
+        if ports:
+            yield Site(
+                tensor=tensor,
+                consumers=ports,
+                readers=tuple(Reader(port=port, keeps_channels=False) for port in ports),
+                mixers=(),
+                is_smoothed=ports is smoothed,
+            )
 
 
 def _site(graph: Graph, demand: Demand, tensor: Tensor, consumers: tuple[Port, ...]) -> Site | None:

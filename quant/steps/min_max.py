@@ -30,7 +30,7 @@ from quant.plan import (
 )
 from quant.scheme import Granularity
 from quant.statistics.need import Need, Reduction, Statistics
-from quant.steps import level_moves, outside, saturating
+from quant.steps import cell_inputs, level_moves, outside, saturating
 from quant.target import Target
 from quant.work import Work
 
@@ -76,6 +76,7 @@ def quantization(
         saturable=saturating.sites(graph, placement.weights) if is_saturating else (),
         watched=outside.sites(graph, placement.activations),
         movable=level_moves.sites(graph, placement.activations),
+        cell_inputs=cell_inputs.sites(graph, target, placement.activations, placement.weights),
     )
     return found, placement.operations
 
@@ -98,6 +99,7 @@ def needs(plan: MinMaxPlan) -> Iterable[Need]:
     yield from saturating.needs(plan)
     yield from outside.needs(plan)
     yield from level_moves.needs(plan)
+    yield from cell_inputs.needs(plan)
 
 
 def _need(plan: MinMaxPlan, quantizer: ActivationQuantizer, side: Side, *, is_low: bool) -> Need:
@@ -162,6 +164,22 @@ def _levels(plan: MinMaxPlan, ranges: Ranges) -> dict[str, Levels]:
 def _ranges(plan: MinMaxPlan, work: Work, statistics: Statistics) -> Ranges:
     """Low and high per group, or per quantizer that has none: the widest of the members'."""
     found: Ranges = {}
+    ends = _ends(plan, work, statistics)
+    factors = cell_inputs.scale(work, plan, ends, statistics)
+    for quantizer in plan.activations:
+        low, high = (end / factors.get(quantizer.name, 1.0) for end in ends[quantizer.name])
+        if quantizer.covers is not None:
+            low, high = np.minimum(low, quantizer.covers[0]), np.maximum(high, quantizer.covers[1])
+        _widen(found, quantizer.group or quantizer.name, low, high)
+    for constant in plan.weights:
+        low, high = constant_range(constant, work.nodes[constant.constant].data)
+        _widen(found, constant.group or constant.name, low, high)
+    return found
+
+
+def _ends(plan: MinMaxPlan, work: Work, statistics: Statistics) -> Ranges:
+    """Low and high of every activation quantizer's tensor, as the estimators tell them."""
+    found: Ranges = {}
     drawn_out, places = 0, {each.quantizer: each for each in plan.watched}
     for quantizer in plan.activations:
         sides, reader = quantizer.estimators, quantizer.operations[0]
@@ -175,16 +193,9 @@ def _ranges(plan: MinMaxPlan, work: Work, statistics: Statistics) -> Ranges:
         place = places.get(quantizer.name)
         wide = outside.drawn_out(work, plan, quantizer, place, statistics, (low, high))
         drawn_out += not np.array_equal(wide, (low, high))
-        low, high = wide
-        low, high = _clipped(low, high, sides)
-        if quantizer.covers is not None:
-            low, high = np.minimum(low, quantizer.covers[0]), np.maximum(high, quantizer.covers[1])
-        _widen(found, quantizer.group or quantizer.name, low, high)
+        found[quantizer.name] = _clipped(*wide, sides)
     if drawn_out:
         work.outcomes["ranges drawn out"] = f"{drawn_out} of {len(plan.activations)}"
-    for constant in plan.weights:
-        low, high = constant_range(constant, work.nodes[constant.constant].data)
-        _widen(found, constant.group or constant.name, low, high)
     return found
 
 

@@ -23,15 +23,16 @@ LENGTH = 12
 GATES = {"lstm": 4, "gru": 3}
 
 
-def cell(rng: Any, x: Any, kind: str, width: int, size: int, name: str, spread: float) -> ov.Node:
-    """A recurrent layer [1, length, width] -> [1, length, size], its weights times `spread`."""
+def cell(rng: Any, x: Any, kind: str, width: int, size: int, name: str, *spreads: float) -> ov.Node:
+    """A recurrent layer [1, length, width] -> [1, length, size], its weights times `spreads`, for
+    the input and the state."""
     zeros = constant(np.zeros((1, 1, size), np.float32), f"{name}/state")
     weights = [
         constant(
             models.normal(rng, 1, GATES[kind] * size, n, fan_in=n) * np.float32(spread),
             f"{name}/{port}",
         )
-        for n, port in ((width, "w"), (size, "r"))
+        for n, port, spread in ((width, "w", spreads[0]), (size, "r", spreads[-1]))
     ]
     bias = constant(models.normal(rng, 1, GATES[kind] * size, fan_in=100), f"{name}/b")
     make = opset.lstm_sequence if kind == "lstm" else opset.gru_sequence

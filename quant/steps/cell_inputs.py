@@ -1,0 +1,258 @@
+"""What recurrent cells read, scaled to go with their hidden state.
+
+Devices quantize a cell's input and its hidden state by one scale, and the weights of both by
+another. Wide inputs, such as logarithms of a spectrum, leave a state between -1 and 1 few levels,
+and narrow ones are left few by it. So the input is divided by a factor on the way in, and its
+weights are multiplied by it: the one with the least expected noise of the gates, errors of the
+input and state, and of the weights of both. No operation is added: the quantizer divides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant.emulation import Stretch
+from quant.fake_quantize import activation_levels
+from quant.graph import Graph, Port
+from quant.parameters import Aggregator
+from quant.placement.cells import is_hidden_state
+from quant.placement.tables import (
+    GATES,
+    HIDDEN_STATE,
+    MULTI_INPUT_PASSTHROUGH,
+    RECURRENT,
+    WEIGHT_PORTS,
+)
+from quant.plan import ActivationQuantizer, CellInput, MinMaxPlan, TensorRef, WeightQuantizer
+from quant.runtime import opset
+from quant.scheme import Granularity, Scheme
+from quant.statistics.need import Need, Reduction, Statistics
+from quant.target import Target
+from quant.work import Work
+
+Array = NDArray[Any]
+Ends = Mapping[str, tuple[Array, Array]]
+
+_REACHES = 2.0 ** (np.arange(15) / 2)
+"""How far the input may reach where the hidden state reaches 1: up to its having one level."""
+
+_BITS = 8
+"""Finer grids need no help."""
+
+_MOST = 127
+"""The largest integer of 8-bit weights, which share their scale with those of the state."""
+
+_LEAST = 0.05
+"""Of the noise, below which an input stays as it is."""
+
+
+def sites(
+    graph: Graph,
+    target: Target,
+    activations: tuple[ActivationQuantizer, ...],
+    weights: tuple[WeightQuantizer, ...],
+) -> tuple[CellInput, ...]:
+    """The quantizers that cells alone read, through operations that quantized tensors pass.
+
+    Not of hidden states, whose range is right. Nor where cells share their weights' scales, whose
+    inputs OpenVINO's CPU plugin takes for equal (see `placement.cells`).
+    """
+    together: dict[str, list[ActivationQuantizer]] = {}
+    for each in activations:
+        if each.covers is not None:
+            together.setdefault(each.group or each.name, []).append(each)
+    moving = target.passthrough | MULTI_INPUT_PASSTHROUGH.keys()
+    found = (_site(graph, moving, each, activations, weights) for each in together.values())
+    return tuple(each for each in found if each is not None)
+
+
+def _site(
+    graph: Graph,
+    moving: Set[str],
+    quantizers: list[ActivationQuantizer],
+    activations: tuple[ActivationQuantizer, ...],
+    weights: tuple[WeightQuantizer, ...],
+) -> CellInput | None:
+    group = quantizers[0].group
+    if group is not None:
+        quantizers = [each for each in activations if each.group == group]
+    ends = {each.name: _ends(graph, moving, each) for each in quantizers}
+    cells = {graph.op(port).name: graph.op(port) for ports in ends.values() for port in ports}
+    inputs = [each for each in quantizers if all(port.port == 0 for port in ends[each.name])]
+    states = [each for each in quantizers if all(port.port != 0 for port in ends[each.name])]
+    own = [each for each in weights if each.consumers[0].op in cells]
+    shared = {each.group for each in own}
+    schemes = [each.scheme for each in quantizers] + [each.scheme for each in own]
+    if (
+        not inputs
+        or len(inputs) + len(states) < len(quantizers)
+        or any(op.type not in RECURRENT for op in cells.values())
+        or any(each.scheme.granularity is Granularity.PERCHANNEL for each in quantizers)
+        or any(scheme.bits > _BITS for scheme in schemes)
+        or None in shared
+        or all(is_hidden_state(graph, op.inputs[0]) for op in cells.values())
+        or any(len(each.consumers) > 1 for each in own)
+        or any(each.group in shared and each.consumers[0].op not in cells for each in weights)
+    ):
+        return None
+    tensors = (op.inputs[0] for op in cells.values())
+    return CellInput(
+        quantizers=tuple(each.name for each in inputs),
+        states=tuple(each.name for each in states),
+        scheme=quantizers[0].scheme,
+        cells=tuple(cells),
+        tensors=tuple(TensorRef(graph.op(each).name, each.port) for each in tensors),
+    )
+
+
+def _ends(graph: Graph, moving: Set[str], quantizer: ActivationQuantizer) -> list[Port]:
+    """The ports that read a quantizer, below operations that its tensor passes."""
+    found: list[Port] = []
+    ports = [Port(graph.by_name[each.op].index, each.port) for each in quantizer.consumers]
+    while ports:
+        port = ports.pop()
+        op = graph.op(port)
+        if op.type in moving:
+            ports += [below for readers in op.consumers for below in readers]
+        elif op.type != "ShapeOf":
+            found.append(port)
+    return found
+
+
+def needs(plan: MinMaxPlan) -> Iterable[Need]:
+    """How large every cell's input and hidden state are."""
+    for each in plan.cell_inputs:
+        for name, tensor in zip(each.cells, each.tensors, strict=True):
+            yield _power(plan, tensor)
+            yield _power(plan, TensorRef(name, 0))
+
+
+def _power(plan: MinMaxPlan, tensor: TensorRef) -> Need:
+    return Need(
+        tensor=tensor,
+        reduction=Reduction.MEAN_SQUARE,
+        aggregator=Aggregator.MEAN,
+        subset=plan.subset,
+    )
+
+
+def scale(work: Work, plan: MinMaxPlan, ends: Ends, statistics: Statistics) -> dict[str, float]:
+    """Multiplies the weights of cells' inputs where that lowers the noise; returns what each of
+    the quantizers divides by then.
+
+    Args:
+        ends: of every quantizer's range, as its tensor is.
+    """
+    factors: dict[str, float] = {}
+    for each in plan.cell_inputs:
+        cells = [
+            _cell(work, plan, name, tensor, statistics)
+            for name, tensor in zip(each.cells, each.tensors, strict=True)
+        ]
+        inputs = _widest(ends, each.quantizers)
+        states = _widest({**ends, "": HIDDEN_STATE}, ("", *each.states))
+        factor = best_factor(each.scheme, inputs, states, cells)
+        if factor != 1:
+            for name in each.cells:
+                _multiply(work, name, factor)
+            factors |= dict.fromkeys(each.quantizers, factor)
+            work.outcomes[f"cell input {each.quantizers[0]}"] = f"divided by {factor:.3g}"
+    work.stretches |= {name: Stretch(factor=factor) for name, factor in factors.items()}
+    return factors
+
+
+def _widest(ends: Mapping[str, Any], names: Iterable[str]) -> tuple[float, float]:
+    low, high = zip(*(np.ravel(ends[name]) for name in names), strict=True)
+    return float(min(low)), float(max(high))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """What of a cell's weights, and of what they are multiplied by, tells the noise of its gates.
+
+    Attributes:
+        gates: of each unit.
+        input_peaks, state_peaks: each unit's largest weight, `[units]`.
+        input_energy, state_energy: sums of the weights' squares.
+        input_power, state_power: sums of the mean squares of the features, and of the units.
+    """
+
+    gates: int
+    input_peaks: Array
+    state_peaks: Array
+    input_energy: float
+    state_energy: float
+    input_power: float
+    state_power: float
+
+
+def _cell(
+    work: Work, plan: MinMaxPlan, name: str, tensor: TensorRef, statistics: Statistics
+) -> Cell:
+    kind = work.nodes[name].get_type_name()
+    weights = [work.nodes[name].input_value(port).get_node().data for port in WEIGHT_PORTS[kind]]
+    units = weights[1].shape[2]
+    peaks = [np.abs(each).max(axis=(0, 2)).reshape(-1, units).max(axis=0) for each in weights]
+    energies = [float(np.square(each, dtype=np.float64).sum()) for each in weights]
+    powers = [
+        float(statistics.of(_power(plan, each), name)[0]) * width.shape[2]
+        for each, width in zip((tensor, TensorRef(name, 0)), weights, strict=True)
+    ]
+    return Cell(
+        gates=GATES[kind],
+        input_peaks=peaks[0],
+        state_peaks=peaks[1],
+        input_energy=energies[0],
+        state_energy=energies[1],
+        input_power=powers[0],
+        state_power=powers[1],
+    )
+
+
+def best_factor(
+    scheme: Scheme, inputs: tuple[float, float], states: tuple[float, float], cells: list[Cell]
+) -> float:
+    """What to divide the cells' input by for the least expected squared error of their gates; 1
+    where nothing lowers it by much. Each rounding is uniform: a step's square over 12.
+
+    Args:
+        scheme: of the input and the states.
+        inputs, states: both ends of their ranges.
+
+    >>> cell = Cell(gates=4, input_peaks=np.ones(1), state_peaks=np.ones(1), input_energy=1,
+    ...             state_energy=1, input_power=1, state_power=1)
+    >>> ends = [(-1.0, 1.0), (-8.0, 8.0)]
+    >>> [best_factor(Scheme(), each, (-1, 1), [cell]) for each in ends]
+    [1.0, 2.0]
+    """
+    reach = max(-inputs[0], inputs[1])
+    if not 0 < reach < np.inf:
+        return 1.0
+    factors = np.array([1, *(reach / _REACHES)])
+    low = np.minimum(inputs[0] / factors, states[0])
+    high = np.maximum(inputs[1] / factors, states[1])
+    step = activation_levels(scheme, low, high).scale.astype(np.float64)
+    noise = np.zeros(len(factors))
+    for cell in cells:
+        noise += step**2 * (factors**2 * cell.input_energy + cell.state_energy)
+        peaks = np.maximum(factors[:, None] * cell.input_peaks, cell.state_peaks) / _MOST
+        power = cell.input_power / factors**2 + cell.state_power
+        noise += np.square(peaks).sum(axis=1) * cell.gates * power
+    best = int(noise.argmin())
+    return float(factors[best]) if noise[best] < (1 - _LEAST) * noise[0] else 1.0
+
+
+def _multiply(work: Work, name: str, factor: float) -> None:
+    """Multiplies the weights of a cell's input."""
+    node = work.nodes[name]
+    port = node.input(WEIGHT_PORTS[node.get_type_name()][0])
+    constant = port.get_source_output().get_node()
+    changed = opset.constant((constant.data * np.float32(factor)).astype(constant.data.dtype))
+    changed.set_friendly_name(constant.get_friendly_name())
+    port.replace_source_output(changed.output(0))
+    work.nodes[constant.get_friendly_name()] = changed

@@ -1,0 +1,190 @@
+"""What recurrent cells read, scaled to go with their hidden state."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import quant
+from quant.fake_quantize import activation_levels
+from quant.plan import CellInput, MinMaxPlan
+from quant.runtime import core, opset, ov
+from quant.scheme import Mode, Scheme
+from quant.steps import cell_inputs
+from quant.steps.cell_inputs import Cell, best_factor
+from quant.target import Target
+from tests import models
+from tests.models import constant, finish, linear, named, parameter
+from tests.quant.results import nodes_of, sqnr_db
+from tests.quant.test_cells import LENGTH, cell
+
+Array = NDArray[Any]
+
+SIZES = st.floats(0.01, 100)
+
+
+def drawn(seed: int, units: int) -> Cell:
+    rng = np.random.default_rng(seed)
+    weights = [rng.standard_normal((4, units, width)) for width in (7, units)]
+    spread = rng.uniform(0.1, 10, 4)
+    return Cell(
+        gates=4,
+        input_peaks=np.abs(weights[0]).max(axis=(0, 2)) * spread[0],
+        state_peaks=np.abs(weights[1]).max(axis=(0, 2)),
+        input_energy=float(np.square(weights[0]).sum() * spread[0] ** 2),
+        state_energy=float(np.square(weights[1]).sum()),
+        input_power=float(spread[1]),
+        state_power=float(spread[2]),
+    )
+
+
+def noise(scheme: Scheme, ends: tuple[float, float], found: Cell, factor: float) -> float:
+    """Twelve times the expected squared error of all gates, number by number."""
+    low, high = min(ends[0] / factor, -1.0), max(ends[1] / factor, 1.0)
+    step = float(activation_levels(scheme, np.array([low]), np.array([high])).scale[0])
+    total = step**2 * (found.input_energy * factor**2 + found.state_energy)
+    for of_input, of_state in zip(found.input_peaks, found.state_peaks, strict=True):
+        width = max(float(of_input) * factor, float(of_state)) / 127
+        total += width**2 * found.gates * (found.input_power / factor**2 + found.state_power)
+    return total
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9), SIZES, SIZES, st.sampled_from(list(Mode)))
+def test_no_other_reach_has_less_noise(
+    seed: int, units: int, below: float, above: float, mode: Mode
+) -> None:
+    found, ends, scheme = drawn(seed, units), (-below, above), Scheme(mode=mode)
+    factor = best_factor(scheme, ends, (-1, 1), [found])
+    least, as_it_is = (noise(scheme, ends, found, each) for each in (factor, 1.0))
+    assert factor == 1 or least < 0.95 * as_it_is
+    for reach in (1, 2, 8, 64):
+        other = noise(scheme, ends, found, max(below, above) / reach)
+        assert min(least, 0.95 * as_it_is) <= other * (1 + 1e-5)
+
+
+@pytest.mark.parametrize("ends", [(0.0, 0.0), (0.0, np.inf), (-np.inf, 1.0)])
+def test_ranges_that_tell_nothing_leave_the_input_as_it_is(ends: tuple[float, float]) -> None:
+    assert best_factor(Scheme(), ends, (-1, 1), [drawn(0, 3)]) == 1
+
+
+def wide(kind: str, *, way: str = "direct", size: float = 30.0) -> ov.Model:
+    """A cell on an input of this size, whose weights make up for it; 5 numbers, 12 times."""
+    rng = np.random.default_rng(0)
+    x = parameter("x", 1, LENGTH, 5)
+    node: Any = named(opset.multiply(x, constant(size, "size")), "wide")
+    extra: list[Any] = []
+    if way == "moved":
+        node = named(opset.multiply(parameter("x", 1, 5, LENGTH), constant(size, "size")), "wide")
+        x = node.input_value(0).get_node()
+        node = opset.transpose(node, np.array([0, 2, 1]))
+    elif way == "joined":
+        node = opset.concat([node, opset.multiply(x, constant(0.1, "tenth"))], 2)
+    elif way == "read":
+        extra = [linear(rng, node, (3, 5), "other")]
+    elif way == "hidden":
+        node = cell(rng, node, kind, 5, 24, "above", 1.0 / size, 1.0)
+    width = {"joined": 10, "hidden": 24}.get(way, 5)
+    spread = 1.0 if way == "hidden" else 1.0 / size
+    node = cell(rng, node, kind, width, 32, "cell", spread, 1.0)
+    return finish([linear(rng, node, (4, 32), "linear"), *extra], [x])
+
+
+def of_plan(model: ov.Model, target: Target, **given: Any) -> tuple[CellInput, ...]:
+    step = quant.Step(use="MinMaxQuantization", parameters=given)
+    plan = quant.resolve(quant.load_model(model), [step], target)
+    (found,) = (each for each in plan.steps if isinstance(each, MinMaxPlan))
+    return found.cell_inputs
+
+
+def quality(model: ov.Model, target: Target, preset: str) -> float:
+    """SQNR of the outputs on samples that calibration has not seen."""
+    samples = models.samples(model, 64)
+    result = quant.quantize(model, samples[:32], target=target, preset=preset)
+    before, after = (
+        np.concatenate([out[0] for out in models.evaluate_all(each, samples[32:])])
+        for each in (model, result.model)
+    )
+    return sqnr_db(before, after)
+
+
+@pytest.mark.parametrize("way", ["direct", "moved", "joined"])
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+@pytest.mark.parametrize("preset", ["performance", "mixed"])
+def test_a_wide_input_leaves_the_state_its_levels(
+    kind: str, way: str, preset: str, cpu: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = quality(wide(kind, way=way), cpu, preset)
+    monkeypatch.setattr(cell_inputs, "best_factor", lambda *_: 1.0)
+    assert found > quality(wide(kind, way=way), cpu, preset) + 8
+
+
+@pytest.mark.parametrize("size", [0.01, 30.0])
+def test_the_unit_of_the_input_does_not_matter(size: float, cpu: Target) -> None:
+    found, usual = (quality(wide("lstm", size=each), cpu, "performance") for each in (size, 1.0))
+    assert usual > 35
+    assert found == pytest.approx(usual, abs=0.2)
+
+
+def test_the_quantizer_divides_and_the_weights_make_up_for_it(cpu: Target) -> None:
+    model = wide("lstm")
+    result = quant.quantize(model, models.samples(model), target=cpu)
+    (quantizer,) = (n for name, n in nodes_of(result.model).items() if name == "wide/fq_output_0")
+    ends = [float(quantizer.input_value(i).get_node().data.max()) for i in (2, 4)]
+    (divided,) = (text for name, text in result.outcomes.items() if name.startswith("cell input"))
+    assert float(divided.split()[-1]) == pytest.approx(ends[0] / ends[1], rel=1e-2)
+    assert ends[0] / ends[1] > 5
+
+
+@pytest.mark.parametrize("way", ["read", "hidden"])
+def test_what_others_read_and_hidden_states_stay(way: str, cpu: Target) -> None:
+    found = of_plan(wide("lstm", way=way), cpu)
+    assert [each.cells for each in found] == ([] if way == "read" else [("above",)])
+
+
+def test_finer_grids_stay(cpu: Target) -> None:
+    support = cpu.operations["LSTMSequence"]
+    finer = dataclasses.replace(
+        support, activations=tuple(dataclasses.replace(e, bits=16) for e in support.activations)
+    )
+    target = dataclasses.replace(cpu, operations={**cpu.operations, "LSTMSequence": finer})
+    found = of_plan(wide("lstm"), target), of_plan(wide("lstm"), cpu)
+    assert [len(each) for each in found] == [0, 1]
+
+
+def streaming() -> ov.Model:
+    """A cell whose two states come as one tensor, in which the second is 20 times as wide."""
+    rng = np.random.default_rng(0)
+    x, both = parameter("x", 1, LENGTH, 5), parameter("state", 2, 1, 32)
+    sizes = opset.multiply(both, constant(np.array([[[0.3]], [[6.0]]], np.float32), "sizes"))
+    states = [
+        opset.unsqueeze(opset.gather(named(sizes, "states"), np.int64(i), np.int64(0)), np.int64(1))
+        for i in range(2)
+    ]
+    weights = [
+        constant(models.normal(rng, 1, 128, n, fan_in=n), name) for n, name in ((5, "w"), (32, "r"))
+    ]
+    bias = constant(models.normal(rng, 1, 128, fan_in=100), "b")
+    length = opset.constant(np.array([LENGTH], np.int32))
+    node = opset.lstm_sequence(x, *states, length, *weights, bias, 32, "forward")
+    rows = opset.squeeze(named(node, "cell").output(0), np.array([1]))
+    return finish([linear(rng, rows, (4, 32), "linear")], [x, both])
+
+
+def test_a_state_has_its_own_range_and_not_that_of_what_it_is_cut_from(cpu: Target) -> None:
+    model = streaming()
+    samples = models.samples(model, 16)
+    result = quant.quantize(model, samples, target=cpu)
+    quantizer = nodes_of(result.model)["cell/fq_input_1"]
+    assert float(quantizer.input_value(4).get_node().data.max()) < 3
+    core().compile_model(result.model, "CPU")
+    before, after = (
+        np.concatenate([out[0] for out in models.evaluate_all(each, samples)])
+        for each in (model, result.model)
+    )
+    assert sqnr_db(before, after) > 35
