@@ -124,9 +124,9 @@ class WeightQuantizer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BiasSite:
-    """An operation whose bias gets corrected: the tensor whose per-channel means tell the shift,
-    and the axis of its channels; `quantizer`: what rounds the tensor, if one range of 8 bits at
-    most does."""
+    """An operation and the tensor that it reads, whose per-channel means tell the shift of its
+    bias, and the axis of its channels; `quantizer`: what rounds the tensor, if one range of 8 bits
+    at most does."""
 
     operation: str
     tensor: TensorRef
@@ -139,15 +139,14 @@ class BiasSite:
 class CellInput:
     """What recurrent cells alone read, with one range, which their states share.
 
-    `quantizers`: of the input; `states`: of states that are no constants. `cells`: the operations,
-    and `tensors` their inputs.
+    `quantizers`: of the input; `states`: of states that are no constants. `cells`: the operations
+    and their inputs.
     """
 
     quantizers: tuple[str, ...]
     states: tuple[str, ...]
     scheme: Scheme
-    cells: tuple[str, ...]
-    tensors: tuple[TensorRef, ...]
+    cells: tuple[BiasSite, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from quant.emulation import Stretch
 from quant.fake_quantize import activation_levels
-from quant.graph import Graph, Port
+from quant.graph import Graph, Op, Port
 from quant.parameters import Aggregator
 from quant.placement.cells import is_hidden_state
 from quant.placement.tables import (
@@ -28,10 +28,18 @@ from quant.placement.tables import (
     RECURRENT,
     WEIGHT_PORTS,
 )
-from quant.plan import ActivationQuantizer, CellInput, MinMaxPlan, TensorRef, WeightQuantizer
+from quant.plan import (
+    ActivationQuantizer,
+    BiasSite,
+    CellInput,
+    MinMaxPlan,
+    TensorRef,
+    WeightQuantizer,
+)
 from quant.runtime import opset
 from quant.scheme import Granularity, Scheme
 from quant.statistics.need import Need, Reduction, Statistics
+from quant.steps.fast_bias import points_need
 from quant.target import Target
 from quant.work import Work
 
@@ -100,14 +108,21 @@ def _site(
         or any(each.group in shared and each.consumers[0].op not in cells for each in weights)
     ):
         return None
-    tensors = (op.inputs[0] for op in cells.values())
     return CellInput(
         quantizers=tuple(each.name for each in inputs),
         states=tuple(each.name for each in states),
         scheme=quantizers[0].scheme,
-        cells=tuple(cells),
-        tensors=tuple(TensorRef(graph.op(each).name, each.port) for each in tensors),
+        cells=tuple(_input(graph, op) for op in cells.values()),
     )
+
+
+def _input(graph: Graph, op: Op) -> BiasSite:
+    weights = graph.shape(op.inputs[WEIGHT_PORTS[op.type][0]])
+    assert weights is not None
+    channels = weights[2]
+    assert channels is not None  # constants have static shapes
+    tensor = TensorRef(graph.op(op.inputs[0]).name, op.inputs[0].port)
+    return BiasSite(operation=op.name, tensor=tensor, channel_axis=2, channels=channels)
 
 
 def _ends(graph: Graph, moving: Set[str], quantizer: ActivationQuantizer) -> list[Port]:
@@ -125,16 +140,16 @@ def _ends(graph: Graph, moving: Set[str], quantizer: ActivationQuantizer) -> lis
 
 
 def needs(plan: MinMaxPlan) -> Iterable[Need]:
-    """How large every cell's input and hidden state are."""
+    """Points of every cell's input, and how large its hidden state is."""
     for each in plan.cell_inputs:
-        for name, tensor in zip(each.cells, each.tensors, strict=True):
-            yield _power(plan, tensor)
-            yield _power(plan, TensorRef(name, 0))
+        for cell in each.cells:
+            yield points_need(plan.subset, cell)
+            yield _power(plan, cell)
 
 
-def _power(plan: MinMaxPlan, tensor: TensorRef) -> Need:
+def _power(plan: MinMaxPlan, cell: BiasSite) -> Need:
     return Need(
-        tensor=tensor,
+        tensor=TensorRef(cell.operation, 0),
         reduction=Reduction.MEAN_SQUARE,
         aggregator=Aggregator.MEAN,
         subset=plan.subset,
@@ -150,16 +165,13 @@ def scale(work: Work, plan: MinMaxPlan, ends: Ends, statistics: Statistics) -> d
     """
     factors: dict[str, float] = {}
     for each in plan.cell_inputs:
-        cells = [
-            _cell(work, plan, name, tensor, statistics)
-            for name, tensor in zip(each.cells, each.tensors, strict=True)
-        ]
+        cells = [_cell(work, plan, cell, statistics) for cell in each.cells]
         inputs = _widest(ends, each.quantizers)
         states = _widest({**ends, "": HIDDEN_STATE}, ("", *each.states))
         factor = best_factor(each.scheme, inputs, states, cells)
         if factor != 1:
-            for name in each.cells:
-                _multiply(work, name, factor)
+            for cell in each.cells:
+                _multiply(work, cell.operation, factor)
             factors |= dict.fromkeys(each.quantizers, factor)
             work.outcomes[f"cell input {each.quantizers[0]}"] = f"divided by {factor:.3g}"
     work.stretches |= {name: Stretch(factor=factor) for name, factor in factors.items()}
@@ -191,26 +203,23 @@ class Cell:
     state_power: float
 
 
-def _cell(
-    work: Work, plan: MinMaxPlan, name: str, tensor: TensorRef, statistics: Statistics
-) -> Cell:
-    kind = work.nodes[name].get_type_name()
-    weights = [work.nodes[name].input_value(port).get_node().data for port in WEIGHT_PORTS[kind]]
+def _cell(work: Work, plan: MinMaxPlan, cell: BiasSite, statistics: Statistics) -> Cell:
+    node = work.nodes[cell.operation]
+    kind = node.get_type_name()
+    weights = [node.input_value(port).get_node().data for port in WEIGHT_PORTS[kind]]
     units = weights[1].shape[2]
     peaks = [np.abs(each).max(axis=(0, 2)).reshape(-1, units).max(axis=0) for each in weights]
     energies = [float(np.square(each, dtype=np.float64).sum()) for each in weights]
-    powers = [
-        float(statistics.of(_power(plan, each), name)[0]) * width.shape[2]
-        for each, width in zip((tensor, TensorRef(name, 0)), weights, strict=True)
-    ]
+    points = statistics.of(points_need(plan.subset, cell), cell.operation)
+    state = float(statistics.of(_power(plan, cell), cell.operation)[0])
     return Cell(
         gates=GATES[kind],
         input_peaks=peaks[0],
         state_peaks=peaks[1],
         input_energy=energies[0],
         state_energy=energies[1],
-        input_power=powers[0],
-        state_power=powers[1],
+        input_power=float(np.square(points, dtype=np.float64).mean(axis=0).sum()),
+        state_power=state * units,
     )
 
 

@@ -4,7 +4,7 @@ statistics."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -126,7 +126,9 @@ def _histogram(plan: MinMaxPlan, quantizer: ActivationQuantizer) -> Need:
 def apply(work: Work, plan: MinMaxPlan, statistics: Statistics) -> Statistics:
     """Inserts the FakeQuantize operations and records their levels; statistics change where levels
     are moved."""
-    found = _levels(plan, _ranges(plan, work, statistics))
+    ends = _ends(plan, work, statistics)
+    factors = cell_inputs.scale(work, plan, ends, statistics)
+    found = _levels(plan, _ranges(plan, work, ends, factors))
     after = level_moves.move(work, plan, found, statistics)
     work.saturation |= saturating.measure(work, plan, found, after)
     for quantizer in plan.weights:
@@ -161,11 +163,14 @@ def _levels(plan: MinMaxPlan, ranges: Ranges) -> dict[str, Levels]:
     return found
 
 
-def _ranges(plan: MinMaxPlan, work: Work, statistics: Statistics) -> Ranges:
-    """Low and high per group, or per quantizer that has none: the widest of the members'."""
+def _ranges(plan: MinMaxPlan, work: Work, ends: Ranges, factors: Mapping[str, float]) -> Ranges:
+    """Low and high per group, or per quantizer that has none: the widest of the members'.
+
+    Args:
+        ends: of the activations' tensors.
+        factors: what quantizers divide by, if by anything.
+    """
     found: Ranges = {}
-    ends = _ends(plan, work, statistics)
-    factors = cell_inputs.scale(work, plan, ends, statistics)
     for quantizer in plan.activations:
         low, high = (end / factors.get(quantizer.name, 1.0) for end in ends[quantizer.name])
         if quantizer.covers is not None:
