@@ -20,9 +20,6 @@ interface/gemm.c, 65,536 times GEMM_MULTITHREAD_THRESHOLD."""
 _ROWS = 32
 """Rows of a piece: with few columns, many rows would be slower."""
 
-_SQUARE = 64
-"""Rows of a matrix that is factorized, and inverted, at once: from 128 on LAPACK starts threads."""
-
 
 def product(a: Array, b: Array) -> Array:
     """a @ b, of two stacks of as many matrices.
@@ -40,22 +37,4 @@ def product(a: Array, b: Array) -> Array:
         for start in range(0, b.shape[2], columns):
             piece = slice(start, start + columns)
             np.matmul(a[:, above], b[..., piece], out=found[:, above, piece])
-    return found
-
-
-def cholesky(x: Array) -> Array:
-    """The lower triangular L with L L' = x, of each of a stack of matrices.
-
-    >>> cholesky(np.float64([[[4, 2], [2, 2]]])).tolist()
-    [[[2.0, 0.0], [1.0, 1.0]]]
-    """
-    rest, found, width = x.copy(), np.zeros_like(x), x.shape[1]
-    for start in range(0, width, _SQUARE):
-        here, below = slice(start, start + _SQUARE), slice(start + _SQUARE, width)
-        corner = np.linalg.cholesky(rest[:, here, here])
-        found[:, here, here] = corner
-        if start + _SQUARE < width:
-            panel = product(rest[:, below, here], np.linalg.inv(corner).swapaxes(1, 2))
-            found[:, below, here] = panel
-            rest[:, below, below] -= product(panel, panel.swapaxes(1, 2))
     return found

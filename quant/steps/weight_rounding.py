@@ -24,17 +24,20 @@ from quant.plan import BiasSite, MinMaxPlan, Subset, WeightQuantizer, WeightRoun
 from quant.runtime import opset, ov
 from quant.statistics.need import POINTS, Need, Statistics
 from quant.steps.fast_bias import points_need, rounded_by, site
-from quant.steps.nearest_plane import closest, covariances
+from quant.steps.nearest_plane import OUTPUTS, Covariances, closest, covariances
 from quant.work import Work
 
 Array = NDArray[Any]
 
 WIDEST = {"MatMul": 512, "Convolution": 128, "GroupConvolution": 128}
-"""Inputs per output up to which a layer is rounded so: the time grows with their square, and the
-noise of a convolution's many positions averages out in what reads it. Source: docs/choices.md."""
+"""Inputs per output up to which a layer is rounded so: wider ones take long, and the noise of a
+convolution's many positions averages out in what reads it. Source: docs/choices.md."""
 
-_AT_ONCE = 1 << 19
-"""Weights that are worked on at a time, so that they stay in the processor's cache."""
+_SMALL = 1 << 18
+"""Weights up to which a MatMul is rounded so, whatever its inputs: the last layer of many a net."""
+
+_AT_ONCE = 1 << 20
+"""Weights that are worked on at a time, of layers of one shape."""
 
 _BITS = 8
 """Of finer weights the rounding does not matter."""
@@ -73,7 +76,8 @@ def _is_narrow(graph: Graph, op: Op, channels: int) -> bool:
     sizes = [size or 0 for size in graph.shape(op.inputs[1]) or ()]
     taps = int(np.prod(sizes[_KERNEL[op.type] :]))
     width = channels // (sizes[0] if op.type == "GroupConvolution" else 1)
-    return taps == 1 and 1 < width <= WIDEST[op.type]
+    is_small = op.type == "MatMul" and math.prod(sizes) <= _SMALL
+    return taps == 1 and width > 1 and (width <= WIDEST[op.type] or is_small)
 
 
 def needs(plan: WeightRoundingPlan) -> Iterable[Need]:
@@ -88,7 +92,7 @@ class _Layer:
 
     name: str
     real: Array
-    gram: Array
+    inputs: Covariances
     ends: tuple[float, float]
 
 
@@ -100,7 +104,8 @@ def apply(work: Work, plan: WeightRoundingPlan, statistics: Statistics) -> Stati
         shape = _columns(node, _constant(work, node)[0].data).shape
         alike.setdefault(shape, []).append(each)
     for shape, sites in alike.items():
-        count = max(_AT_ONCE // math.prod(shape), 1)
+        groups, _, outputs = shape
+        count = max(min(_AT_ONCE // math.prod(shape), OUTPUTS // (groups * outputs)), 1)
         for start in range(0, len(sites), count):
             some = [_layer(work, plan, each, statistics) for each in sites[start : start + count]]
             for layer, integers in zip(some, _together(some), strict=True):
@@ -125,7 +130,7 @@ def _layer(work: Work, plan: WeightRoundingPlan, each: BiasSite, statistics: Sta
     return _Layer(
         name=each.operation,
         real=columns,
-        gram=covariances(points.reshape(-1, POINTS, groups, width).transpose(2, 0, 1, 3)),
+        inputs=covariances(points.reshape(-1, POINTS, groups, width).transpose(2, 0, 1, 3)),
         ends=(float(low), float(high)),
     )
 
@@ -135,11 +140,11 @@ def _together(layers: Sequence[_Layer]) -> Array:
     shape = (len(layers), *layers[0].real.shape)
     ends = np.repeat(np.array([each.ends for each in layers], np.float32), shape[1], axis=0)
     low, high = ends[:, :1, None], ends[:, 1:, None]
-    real, gram = (
+    real, rows, own = (
         np.concatenate(parts) if len(parts) > 1 else parts[0]
-        for parts in zip(*((each.real, each.gram) for each in layers), strict=True)
+        for parts in zip(*((x.real, x.inputs.rows, x.inputs.own) for x in layers), strict=True)
     )
-    return closest(real, gram, low, high).reshape(shape)
+    return closest(real, Covariances(rows, own), low, high).reshape(shape)
 
 
 def _keep(work: Work, name: str, integers: Array) -> None:

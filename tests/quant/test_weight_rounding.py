@@ -15,7 +15,7 @@ import quant
 from quant.fold import unfolded
 from quant.plan import WeightRoundingPlan
 from quant.runtime import opset, ov
-from quant.steps.nearest_plane import closest, covariances
+from quant.steps.nearest_plane import Covariances, closest, covariances
 from quant.target import Target
 from tests import models
 from tests.quant.results import WIDE, nodes_of
@@ -27,10 +27,16 @@ SEEDS = st.integers(0, 2**32 - 1)
 SIZES = st.tuples(st.integers(1, 3), st.integers(1, 40), st.integers(1, 20))
 
 
+def matrix(inputs: Covariances) -> Array:
+    """The covariances `[G, D, D]` in full."""
+    rows = inputs.rows.astype(np.float64)
+    return np.asarray(rows.swapaxes(1, 2) @ rows + inputs.own[..., None] * np.eye(rows.shape[2]))
+
+
 def noise(real: Array, integers: Array, gram: Array) -> Array:
     """Of each output, with f64's exactness."""
     error = (real - integers).astype(np.float64)
-    return np.asarray((gram.astype(np.float64) @ error * error).sum(axis=1))
+    return np.asarray((gram @ error * error).sum(axis=1))
 
 
 def bounds(groups: int, low: int = -8, high: int = 7) -> tuple[Array, Array]:
@@ -65,13 +71,13 @@ def test_the_noise_has_its_bound(
         points *= np.float32(10.0) ** rng.integers(-30, 25, width)
     elif kind == "infinite":
         points[0, 0, 0, 0], points[0, 0, 1, -1] = np.inf, np.nan
-    gram = covariances(points)
+    inputs = covariances(points)
     real = rng.uniform(-9, 9, (groups, width, outputs)).astype(np.float32)
-    found = closest(real, gram, *bounds(groups))
+    found = closest(real, inputs, *bounds(groups))
     assert np.array_equal(found, np.rint(found))
     assert found.min() >= -8
     assert found.max() <= 7
-    unbound = closest(real, gram, *bounds(groups, -1000, 1000))
+    unbound, gram = closest(real, inputs, *bounds(groups, -1000, 1000)), matrix(inputs)
     most = np.einsum("gdd->g", gram)[:, None] / 4
     assert (noise(real, unbound, gram) <= most * (1 + 1e-4)).all()
 
@@ -84,17 +90,39 @@ def test_inputs_that_are_not_correlated_leave_the_nearest_integers(
     powers = rng.uniform(0, 2, (groups, width)).astype(np.float32)
     powers[rng.random(powers.shape) < 0.2] = 0
     real = rng.uniform(-9, 9, (groups, width, outputs)).astype(np.float32)
-    found = closest(real, powers[..., None] * np.eye(width, dtype=np.float32), *bounds(groups))
+    nothing = np.zeros((groups, 4, width), np.float32)
+    found = closest(real, Covariances(nothing, powers), *bounds(groups))
     assert np.array_equal(found, np.clip(np.rint(real), -8, 7))
+
+
+@given(SEEDS, st.integers(1, 40), st.integers(1, 6))
+def test_each_integer_makes_up_for_those_behind_it(seed: int, width: int, samples: int) -> None:
+    """As Babai's algorithm says, from the factor of the whole matrix in f64."""
+    rng = np.random.default_rng(seed)
+    inputs = covariances(drawn(rng, 4 * samples, width).reshape(1, samples, 4, width))
+    gram = matrix(inputs)[0]
+    order = np.argsort(np.diag(gram), kind="stable")
+    upper = np.linalg.cholesky(gram[np.ix_(order, order)]).T
+    real = rng.uniform(-7, 7, (width, 3))
+    expected, rest = np.empty_like(real), np.zeros_like(real)
+    for i in reversed(range(width)):
+        wanted = real[order[i]] + upper[i, i + 1 :] @ rest[i + 1 :] / upper[i, i]
+        expected[order[i]] = np.rint(wanted)
+        rest[i] = real[order[i]] - expected[order[i]]
+        if np.abs(wanted - np.trunc(wanted) - 0.5 * np.sign(wanted)).min() < 1e-3:
+            return  # f32 may take the other one, and all others follow
+    found = closest(real[None].astype(np.float32), inputs, *bounds(1, -1000, 1000))[0]
+    assert np.array_equal(found, expected)
 
 
 @given(SEEDS)
 def test_groups_are_rounded_as_each_alone(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    gram = covariances(np.stack([drawn(rng, 24, 20).reshape(6, 4, 20) for _ in range(2)]))
+    both = covariances(np.stack([drawn(rng, 24, 20).reshape(6, 4, 20) for _ in range(2)]))
     real = rng.uniform(-7, 7, (2, 20, 9)).astype(np.float32)
-    alone = [closest(real[i : i + 1], gram[i : i + 1], *bounds(1)) for i in range(2)]
-    assert np.array_equal(closest(real, gram, *bounds(2)), np.concatenate(alone))
+    each = [Covariances(both.rows[i : i + 1], both.own[i : i + 1]) for i in range(2)]
+    alone = [closest(real[i : i + 1], each[i], *bounds(1)) for i in range(2)]
+    assert np.array_equal(closest(real, both, *bounds(2)), np.concatenate(alone))
 
 
 @pytest.mark.parametrize("width", [16, 70, 200])
@@ -111,7 +139,7 @@ def test_the_noise_falls_on_data_that_was_not_seen(width: int) -> None:
 def test_correlations_by_chance_are_not_believed(samples: int) -> None:
     """Of a single sample none are: how samples differ is not known."""
     points = np.random.default_rng(0).standard_normal((1, samples, 4, 200)).astype(np.float32)
-    found = covariances(points)[0]
+    found = matrix(covariances(points))[0]
     width = np.sqrt(np.diag(found))
     rest = found / np.outer(width, width) - np.eye(200)
     assert np.abs(rest).max() < (0.1 if samples > 1 else 1e-6)
@@ -131,7 +159,7 @@ def test_inputs_that_hardly_move_do_not_make_up_for_others() -> None:
 def test_covariances_of_many_samples_are_theirs() -> None:
     """In units of the largest variance, and three tenths of the mean one on the diagonal."""
     rows = drawn(np.random.default_rng(0), 4000, 10)
-    found = covariances(rows.reshape(1, 1000, 4, 10))[0]
+    found = matrix(covariances(rows.reshape(1, 1000, 4, 10)))[0]
     expected = np.cov(rows.T, bias=True)
     found -= 0.3 * np.diag(expected).mean() / expected.max() * np.eye(10)
     np.testing.assert_allclose(found, expected / expected.max(), rtol=0.01, atol=0.01)
@@ -256,10 +284,13 @@ def test_groups_of_few_inputs(width: int, is_rounded: bool, cpu: Target) -> None
     assert rounded(models.finish([node], [x]), cpu) == ["conv"] * is_rounded
 
 
-@pytest.mark.parametrize(("width", "is_rounded"), [(512, True), (513, False)])
-def test_matmuls_of_more_inputs(width: int, is_rounded: bool, cpu: Target) -> None:
+@pytest.mark.parametrize(
+    ("outputs", "width", "is_rounded"),
+    [(600, 512, True), (600, 513, False), (64, 4096, True), (64, 4097, False)],
+)
+def test_matmuls_of_more_inputs(outputs: int, width: int, is_rounded: bool, cpu: Target) -> None:
     rng, x = np.random.default_rng(0), models.parameter("x", 1, width)
-    weights = models.constant(rng.standard_normal((8, width)).astype(np.float32), "weights")
+    weights = models.constant(rng.standard_normal((outputs, width)).astype(np.float32), "weights")
     node = models.named(opset.matmul(x, weights, False, True), "matmul")
     assert rounded(models.finish([node], [x]), cpu) == ["matmul"] * is_rounded
 
