@@ -38,8 +38,8 @@ from quant.work import Work
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationResult:
-    """What became of one operation: its plan, the ranges of its activations by quantizer, its
-    bias shift.
+    """What became of one operation: its plan, the ranges of its activations by quantizer as it
+    reads them, which SmoothQuant and the inputs of recurrent cells scale, and its bias shift.
 
     `saturation`: on a target that saturates, the share of pair sums that would with full-range
     weights; `is_half_range`: whether it is protected from that.

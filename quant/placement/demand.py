@@ -16,7 +16,6 @@ from quant.placement.tables import (
     ELEMENTWISE,
     MULTI_INPUT_PASSTHROUGH,
     RECURRENT,
-    STATE_PORT,
     activation_ports,
     bias_add,
     descriptor_type,
@@ -69,11 +68,15 @@ def demand(
     """The demand of every tensor of the graph under a target's abilities.
 
     `smoothed`: ports whose tensor is scaled for them alone. They get a quantizer of their own, and
-    so do the states of recurrent cells: a tensor above may hold others too, with other ranges.
+    so do the inputs and states of recurrent cells, whose range and factor nothing else shares: a
+    tensor above may hold other values too, and OpenVINO's CPU plugin (2026.4.1) computes what a Pad
+    or a ScatterUpdate puts between a quantizer and a cell wrongly, or does not compile.
     """
     roles = tuple(_role(graph, op, target, kept) for op in graph.ops)
-    states = {Port(op.index, STATE_PORT) for op in graph.ops if op.type in RECURRENT}
-    apart = smoothed | (frozenset() if target.quantizes_outputs else states)
+    apart = smoothed
+    if not target.quantizes_outputs:  # where all readers of a result get the same integers
+        cells = (op for op in graph.ops if op.type in RECURRENT)
+        apart |= {Port(op.index, port) for op in cells for port in activation_ports(op)}
     full: set[Tensor] = set()
     for op in reversed(graph.ops):
         for port, consumers in enumerate(op.consumers):

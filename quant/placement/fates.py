@@ -68,6 +68,8 @@ def _fate(
     if role is Role.NEUTRAL:
         return Status.FUSED, "element-wise with a constant: fused into its producer"
     if role is Role.PASS:
+        if any(found.is_apart(port) for readers in op.consumers for port in readers):
+            return Status.FLOAT, "what reads its result has a quantizer of its own"
         return Status.FLOAT, "some reader of its result needs floating point"
     reason = f"the target {target.name!r} has no integer {op.type}"
     if op.type in RECURRENT:

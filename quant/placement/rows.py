@@ -57,7 +57,8 @@ def _is_free(op: Op, graph: Graph, asked: Layers) -> bool:
 
 
 def _rounds_all(graph: Graph, rows: ActivationQuantizer, table: WeightQuantizer) -> bool:
-    """Whether every reader of the rows takes them from one quantizer as wide as the table's."""
+    """Whether every reader of the rows takes them, as they are, from one quantizer as wide as the
+    table's."""
     readers = {
         PortRef(graph.op(port).name, port.port)
         for port in graph.by_name[rows.tensor.op].consumers[0]
@@ -65,4 +66,5 @@ def _rounds_all(graph: Graph, rows: ActivationQuantizer, table: WeightQuantizer)
     }
     is_alike = rows.scheme.bits == table.scheme.bits
     is_flat = rows.scheme.granularity is Granularity.PERTENSOR
-    return is_alike and is_flat and not rows.is_smoothed and readers <= set(rows.consumers)
+    is_as_it_is = not rows.is_smoothed and rows.covers is None
+    return is_alike and is_flat and is_as_it_is and readers <= set(rows.consumers)

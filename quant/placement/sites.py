@@ -58,19 +58,20 @@ def sites(graph: Graph, demand: Demand) -> Iterator[Site]:
 def _apart(
     graph: Graph, demand: Demand, tensor: Tensor, consumers: tuple[Port, ...]
 ) -> Iterator[Site]:
-    """A quantizer for all readers that the tensor is scaled for, and one for each state."""
-    found = [port for port in consumers if demand.is_apart(port)]
-    states = [port for port in found if graph.op(port).type in RECURRENT]
-    smoothed = tuple(port for port in found if port not in states)
-    for ports in (smoothed, *((port,) for port in states)):
-        if ports:
-            yield Site(
-                tensor=tensor,
-                consumers=ports,
-                readers=tuple(Reader(port=port, keeps_channels=False) for port in ports),
-                mixers=(),
-                is_smoothed=ports is smoothed,
-            )
+    """A quantizer for all readers that the tensor is scaled for, one for all recurrent cells that
+    it is the input of, and one for each state."""
+    together: dict[tuple[bool, Port | None], list[Port]] = {}
+    for port in filter(demand.is_apart, consumers):
+        is_cell = graph.op(port).type in RECURRENT
+        together.setdefault((is_cell, port if is_cell and port.port else None), []).append(port)
+    for (is_cell, _), ports in together.items():
+        yield Site(
+            tensor=tensor,
+            consumers=tuple(ports),
+            readers=tuple(Reader(port=port, keeps_channels=False) for port in ports),
+            mixers=(),
+            is_smoothed=not is_cell,
+        )
 
 
 def _site(graph: Graph, demand: Demand, tensor: Tensor, consumers: tuple[Port, ...]) -> Site | None:

@@ -65,9 +65,6 @@ gates of a hidden unit share one scale, and so do W and R (`unified_scales` of t
 OpenVINO's CPU plugin keeps one set of scales per cell and orders gates differently from the
 weights (measured with 2026.4.1)."""
 
-STATE_PORT = 1
-"""Where a recurrent cell reads its hidden state from before."""
-
 HIDDEN_STATE = (-1.0, 1.0)
 """What the input's range of a recurrent cell has to hold: the hidden state is quantized by the same
 parameters, and is a product of a sigmoid and a hyperbolic tangent."""

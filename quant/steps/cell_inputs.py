@@ -9,7 +9,7 @@ input and state, and of the weights of both. No operation is added: the quantize
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,16 +18,10 @@ from numpy.typing import NDArray
 
 from quant.emulation import Stretch
 from quant.fake_quantize import activation_levels
-from quant.graph import Graph, Op, Port
+from quant.graph import Graph, Op
 from quant.parameters import Aggregator
 from quant.placement.cells import is_hidden_state
-from quant.placement.tables import (
-    GATES,
-    HIDDEN_STATE,
-    MULTI_INPUT_PASSTHROUGH,
-    RECURRENT,
-    WEIGHT_PORTS,
-)
+from quant.placement.tables import GATES, HIDDEN_STATE, RECURRENT, WEIGHT_PORTS
 from quant.plan import (
     ActivationQuantizer,
     BiasSite,
@@ -40,14 +34,14 @@ from quant.runtime import opset
 from quant.scheme import Granularity, Scheme
 from quant.statistics.need import Need, Reduction, Statistics
 from quant.steps.fast_bias import points_need
-from quant.target import Target
 from quant.work import Work
 
 Array = NDArray[Any]
 Ends = Mapping[str, tuple[Array, Array]]
 
 _REACHES = 2.0 ** (np.arange(15) / 2)
-"""How far the input may reach where the hidden state reaches 1: up to its having one level."""
+"""How far the input may reach where the hidden state reaches 1: in steps of 3 dB, up to 128, where
+a state has a level."""
 
 _BITS = 8
 """Finer grids need no help."""
@@ -56,16 +50,15 @@ _MOST = 127
 """The largest integer of 8-bit weights, which share their scale with those of the state."""
 
 _LEAST = 0.05
-"""Of the noise, below which an input stays as it is."""
+"""Of the noise, below which an input stays as it is: the model says no more than that."""
 
 
 def sites(
     graph: Graph,
-    target: Target,
     activations: tuple[ActivationQuantizer, ...],
     weights: tuple[WeightQuantizer, ...],
 ) -> tuple[CellInput, ...]:
-    """The quantizers that cells alone read, through operations that quantized tensors pass.
+    """The quantizers that recurrent cells read their input from.
 
     Not of hidden states, whose range is right. Nor where cells share their weights' scales, whose
     inputs OpenVINO's CPU plugin takes for equal (see `placement.cells`).
@@ -74,44 +67,45 @@ def sites(
     for each in activations:
         if each.covers is not None:
             together.setdefault(each.group or each.name, []).append(each)
-    moving = target.passthrough | MULTI_INPUT_PASSTHROUGH.keys()
-    found = (_site(graph, moving, each, activations, weights) for each in together.values())
+    constants: dict[str, list[WeightQuantizer]] = {}
+    for constant in weights:
+        constants.setdefault(constant.group or "", []).append(constant)
+    found = (_site(graph, each, constants) for each in together.values())
     return tuple(each for each in found if each is not None)
 
 
 def _site(
     graph: Graph,
-    moving: Set[str],
     quantizers: list[ActivationQuantizer],
-    activations: tuple[ActivationQuantizer, ...],
-    weights: tuple[WeightQuantizer, ...],
+    constants: Mapping[str, list[WeightQuantizer]],
 ) -> CellInput | None:
-    group = quantizers[0].group
-    if group is not None:
-        quantizers = [each for each in activations if each.group == group]
-    ends = {each.name: _ends(graph, moving, each) for each in quantizers}
-    cells = {graph.op(port).name: graph.op(port) for ports in ends.values() for port in ports}
-    inputs = [each for each in quantizers if all(port.port == 0 for port in ends[each.name])]
-    states = [each for each in quantizers if all(port.port != 0 for port in ends[each.name])]
-    own = [each for each in weights if each.consumers[0].op in cells]
-    shared = {each.group for each in own}
-    schemes = [each.scheme for each in quantizers] + [each.scheme for each in own]
-    if (
-        not inputs
-        or len(inputs) + len(states) < len(quantizers)
-        or any(op.type not in RECURRENT for op in cells.values())
-        or any(each.scheme.granularity is Granularity.PERCHANNEL for each in quantizers)
-        or any(scheme.bits > _BITS for scheme in schemes)
-        or None in shared
-        or all(is_hidden_state(graph, op.inputs[0]) for op in cells.values())
-        or any(len(each.consumers) > 1 for each in own)
-        or any(each.group in shared and each.consumers[0].op not in cells for each in weights)
-    ):
+    """The site of quantizers of one range; None where the input stays as it is."""
+    inputs = [each for each in quantizers if each.consumers[0].port == 0]
+    cells = {port.op: graph.by_name[port.op] for each in inputs for port in each.consumers}
+    own = [
+        each
+        for group in constants.values()
+        for each in group
+        if any(port.op in cells for port in each.consumers)
+    ]
+    shared = {each.group or "" for each in own}
+    is_known = all(op.type in RECURRENT for op in cells.values()) and "" not in shared
+    is_theirs = all(
+        len(each.consumers) == 1 and each.consumers[0].op in cells
+        for group in shared
+        for each in constants[group]
+    )
+    schemes = [each.scheme for each in inputs] + [each.scheme for each in own]
+    is_coarse = all(scheme.bits <= _BITS for scheme in schemes)
+    is_flat = all(each.scheme.granularity is Granularity.PERTENSOR for each in inputs)
+    if not (inputs and is_known and is_theirs and is_coarse and is_flat):
+        return None
+    if all(is_hidden_state(graph, op.inputs[0]) for op in cells.values()):
         return None
     return CellInput(
         quantizers=tuple(each.name for each in inputs),
-        states=tuple(each.name for each in states),
-        scheme=quantizers[0].scheme,
+        states=tuple(each.name for each in quantizers if each not in inputs),
+        scheme=inputs[0].scheme,
         cells=tuple(_input(graph, op) for op in cells.values()),
     )
 
@@ -123,20 +117,6 @@ def _input(graph: Graph, op: Op) -> BiasSite:
     assert channels is not None  # constants have static shapes
     tensor = TensorRef(graph.op(op.inputs[0]).name, op.inputs[0].port)
     return BiasSite(operation=op.name, tensor=tensor, channel_axis=2, channels=channels)
-
-
-def _ends(graph: Graph, moving: Set[str], quantizer: ActivationQuantizer) -> list[Port]:
-    """The ports that read a quantizer, below operations that its tensor passes."""
-    found: list[Port] = []
-    ports = [Port(graph.by_name[each.op].index, each.port) for each in quantizer.consumers]
-    while ports:
-        port = ports.pop()
-        op = graph.op(port)
-        if op.type in moving:
-            ports += [below for readers in op.consumers for below in readers]
-        elif op.type != "ShapeOf":
-            found.append(port)
-    return found
 
 
 def needs(plan: MinMaxPlan) -> Iterable[Need]:

@@ -22,7 +22,7 @@ from quant.target import Target
 from tests import models
 from tests.models import constant, finish, linear, named, parameter
 from tests.quant.results import nodes_of, sqnr_db
-from tests.quant.test_cells import LENGTH, cell
+from tests.quant.test_cells import LENGTH, cell, stack
 
 Array = NDArray[Any]
 
@@ -79,16 +79,26 @@ def wide(kind: str, *, way: str = "direct", size: float = 30.0) -> ov.Model:
     x = parameter("x", 1, LENGTH, 5)
     node: Any = named(opset.multiply(x, constant(size, "size")), "wide")
     extra: list[Any] = []
-    if way == "moved":
-        node = named(opset.multiply(parameter("x", 1, 5, LENGTH), constant(size, "size")), "wide")
-        x = node.input_value(0).get_node()
-        node = opset.transpose(node, np.array([0, 2, 1]))
-    elif way == "joined":
-        node = opset.concat([node, opset.multiply(x, constant(0.1, "tenth"))], 2)
-    elif way == "read":
-        extra = [linear(rng, node, (3, 5), "other")]
-    elif way == "hidden":
-        node = cell(rng, node, kind, 5, 24, "above", 1.0 / size, 1.0)
+    match way:
+        case "moved":
+            x = parameter("x", 1, 5, LENGTH)
+            node = named(opset.multiply(x, constant(size, "size")), "wide")
+            node = opset.transpose(node, np.array([0, 2, 1]))
+        case "joined":
+            node = opset.concat([node, opset.multiply(x, constant(0.1, "tenth"))], 2)
+        case "padded":
+            x = parameter("x", 1, LENGTH - 2, 5)
+            node = named(opset.multiply(x, constant(size, "size")), "wide")
+            begin, end = np.array([0, 1, 0]), np.array([0, 1, 0])
+            node = opset.pad(node, begin, end, "constant", np.float32(size / 2))
+        case "looked up":
+            x = parameter("x", 1, LENGTH, kind=np.int64)
+            table = constant(models.normal(rng, 10, 5, fan_in=1) * np.float32(size), "table")
+            node = named(opset.gather(table, x, opset.constant(np.int64(0))), "rows")
+        case "read":
+            extra = [linear(rng, node, (3, 5), "other")]
+        case "hidden":
+            node = cell(rng, node, kind, 5, 24, "above", 1.0 / size, 1.0)
     width = {"joined": 10, "hidden": 24}.get(way, 5)
     spread = 1.0 if way == "hidden" else 1.0 / size
     node = cell(rng, node, kind, width, 32, "cell", spread, 1.0)
@@ -113,7 +123,7 @@ def quality(model: ov.Model, target: Target, preset: str) -> float:
     return sqnr_db(before, after)
 
 
-@pytest.mark.parametrize("way", ["direct", "moved", "joined"])
+@pytest.mark.parametrize("way", ["direct", "moved", "joined", "padded", "looked up", "read"])
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
 @pytest.mark.parametrize("preset", ["performance", "mixed"])
 def test_a_wide_input_leaves_the_state_its_levels(
@@ -134,18 +144,49 @@ def test_the_unit_of_the_input_does_not_matter(size: float, cpu: Target) -> None
 def test_the_quantizer_divides_and_the_weights_make_up_for_it(cpu: Target) -> None:
     model = wide("lstm")
     result = quant.quantize(model, models.samples(model), target=cpu)
-    (quantizer,) = (n for name, n in nodes_of(result.model).items() if name == "wide/fq_output_0")
+    quantizer = nodes_of(result.model)["cell/fq_input_0"]
     ends = [float(quantizer.input_value(i).get_node().data.max()) for i in (2, 4)]
     (divided,) = (text for name, text in result.outcomes.items() if name.startswith("cell input"))
     assert float(divided.split()[-1]) == pytest.approx(ends[0] / ends[1], rel=1e-2)
     assert ends[0] / ends[1] > 5
 
 
-@pytest.mark.parametrize("way", ["read", "hidden"])
-def test_what_others_read_and_hidden_states_stay(way: str, cpu: Target) -> None:
-    found = of_plan(wide("lstm", way=way), cpu)
-    cells = [cell.operation for each in found for cell in each.cells]
-    assert cells == ([] if way == "read" else ["above"])
+def test_hidden_states_stay(cpu: Target) -> None:
+    found = of_plan(wide("lstm", way="hidden"), cpu)
+    assert [cell.operation for each in found for cell in each.cells] == ["above"]
+
+
+def test_cells_that_share_scales_stay(cpu: Target) -> None:
+    """On other devices than the CPU both run in integers."""
+    other = dataclasses.replace(cpu, device="GPU")
+    assert [len(of_plan(stack("lstm", [n, 32, 32]), other)) for n in (16, 32)] == [1, 0]
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_what_is_known_of_a_cell(kind: str, cpu: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all gates and numbers, against the weights and what the model computes."""
+    model, seen = wide(kind, size=3.0), list[Cell]()
+    monkeypatch.setattr(cell_inputs, "best_factor", lambda *given: seen.extend(given[3]) or 1.0)
+    samples = models.samples(model, 8)
+    quant.quantize(model, samples, target=cpu)
+    (found,), nodes = seen, nodes_of(model)
+    weights = [nodes[f"cell/{each}"].data[0].astype(np.float64) for each in "wr"]
+    gates = {"lstm": 4, "gru": 3}[kind]
+    by_unit = [np.abs(each).reshape(gates, 32, -1).max(axis=(0, 2)) for each in weights]
+    assert found.gates == gates
+    np.testing.assert_allclose(found.input_peaks, by_unit[0], rtol=1e-5)
+    np.testing.assert_allclose(found.state_peaks, by_unit[1], rtol=1e-5)
+    energies = [float(np.square(each).sum()) for each in weights]
+    assert (found.input_energy, found.state_energy) == pytest.approx(energies, rel=1e-5)
+    wanted = ov.Model(
+        [nodes["cell"].input_value(0), nodes["cell"].output(0)], [model.inputs[0].node]
+    )
+    inputs, states = (
+        np.concatenate([np.ravel(out[i]) for out in models.evaluate_all(wanted, samples)])
+        for i in range(2)
+    )
+    assert found.input_power == pytest.approx(5 * np.square(inputs).mean(), rel=0.3)  # by points
+    assert found.state_power == pytest.approx(32 * np.square(states).mean(), rel=1e-3)
 
 
 def test_finer_grids_stay(cpu: Target) -> None:
@@ -175,6 +216,39 @@ def streaming() -> ov.Model:
     node = opset.lstm_sequence(x, *states, length, *weights, bias, 32, "forward")
     rows = opset.squeeze(named(node, "cell").output(0), np.array([1]))
     return finish([linear(rng, rows, (4, 32), "linear")], [x, both])
+
+
+def test_a_wide_state_lets_the_input_reach_as_far(
+    cpu: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends: list[Any] = []
+    monkeypatch.setattr(cell_inputs, "best_factor", lambda *given: ends.append(given[2]) or 1.0)
+    model = streaming()
+    samples = [[x, state * 9] for x, state in models.samples(model, 16)]
+    quant.quantize(model, samples, target=cpu)
+    (found,) = ends
+    assert found[1] > 4
+
+
+def test_each_state_has_a_quantizer_and_cells_share_that_of_their_input(cpu: Target) -> None:
+    rng, x = np.random.default_rng(0), parameter("x", 1, LENGTH, 5)
+    state = parameter("state", 1, 1, 32)
+    nodes = []
+    for size in (1, 4):
+        weights = [
+            constant(models.normal(rng, 1, 96, n, fan_in=n) * np.float32(size), f"{name}{size}")
+            for n, name in ((5, "w"), (32, "r"))
+        ]
+        bias = constant(models.normal(rng, 1, 96, fan_in=100), f"b{size}")
+        length, way = opset.constant(np.array([LENGTH], np.int32)), ("forward", "reverse")[size > 1]
+        made = opset.gru_sequence(x, state, length, *weights, bias, 32, way)
+        nodes.append(opset.squeeze(named(made, f"cell{size}").output(0), np.array([1])))
+    model = finish([linear(rng, opset.concat(nodes, 2), (4, 64), "linear")], [x, state])
+    result = quant.quantize(model, models.samples(model), target=cpu)
+    names = sorted(name for name in nodes_of(result.model) if "/fq_input" in name)
+    assert names == ["cell1/fq_input_0", "cell1/fq_input_1", "cell4/fq_input_1"]
+    (site,) = of_plan(model, cpu)
+    assert [each.operation for each in site.cells] == ["cell1", "cell4"]
 
 
 def test_a_state_has_its_own_range_and_not_that_of_what_it_is_cut_from(cpu: Target) -> None:

@@ -68,7 +68,7 @@ def test_weights_of_a_cell_share_their_scales(
 @pytest.mark.parametrize("name", ["lstm", "gru"])
 def test_the_input_of_a_cell_holds_its_hidden_state(name: str) -> None:
     (found,) = (e for e in quantized(name).operations if e.plan.name == name)
-    low, high = found.ranges["x/fq_output_0"]
+    low, high = found.ranges[f"{name}/fq_input_0"]
     assert low <= -1
     assert high >= 1
 
