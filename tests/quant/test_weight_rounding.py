@@ -165,6 +165,18 @@ def test_covariances_of_many_samples_are_theirs() -> None:
     np.testing.assert_allclose(found, expected / expected.max(), rtol=0.01, atol=0.01)
 
 
+@given(SEEDS, st.integers(1, 8), st.integers(1, 30))
+def test_variances_are_theirs_whatever_is_believed_of_correlations(
+    seed: int, samples: int, width: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    points = rng.standard_normal((1, samples, 4, width)) * rng.uniform(0.1, 3, width)
+    expected = points.reshape(-1, width).var(axis=0)
+    expected = expected / expected.max()
+    found = np.diag(matrix(covariances(points))[0])
+    np.testing.assert_allclose(found, expected + 0.3 * expected.mean(), rtol=1e-4)
+
+
 LAYERS: dict[str, tuple[tuple[int, ...], tuple[int, ...], Build]] = {
     "matmul": ((8, 24), (24, 12), lambda x, w: opset.matmul(x, w, False, False)),
     "transposed": ((8, 24), (12, 24), lambda x, w: opset.matmul(x, w, False, True)),
