@@ -36,7 +36,7 @@ convolution's many positions averages out in what reads it. Source: docs/choices
 _SMALL = 1 << 18
 """Weights up to which a MatMul is rounded so, whatever its inputs: the last layer of many a net."""
 
-_AT_ONCE = 1 << 20
+_AT_ONCE = 1 << 19
 """Weights that are worked on at a time, of layers of one shape."""
 
 _BITS = 8
