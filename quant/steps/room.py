@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant.parameters import Aggregator
+from quant.placement.tables import MOVING
 from quant.plan import Subset, TensorRef
 from quant.runtime import ov
 from quant.statistics.need import Need, Reduction, Statistics
@@ -145,6 +146,10 @@ def bounds(tensor: ov.Output) -> tuple[float, float]:
     """Between what a tensor's values lie, whatever the sample."""
     node = tensor.get_node()
     kind, attributes = node.get_type_name(), node.get_attributes()
+    if kind in MOVING:
+        sources = node.input_values() if kind == "Concat" else node.input_values()[:1]
+        ends = [bounds(source) for source in sources]
+        return min(low for low, _ in ends), max(high for _, high in ends)
     if kind == "Clamp":
         return float(attributes["min"]), float(attributes["max"])
     if kind in ("Gather", "Convert"):

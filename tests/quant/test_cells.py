@@ -130,6 +130,23 @@ def test_cells_in_floating_point_have_no_scales_to_share(cpu: Target) -> None:
     assert {e.name: e.status for e in plan.operations}["cell0"] is Status.QUANTIZED
 
 
+def test_states_that_reach_their_bounds_keep_the_range_of_all(cpu: Target) -> None:
+    """However far calibration expects new values to go: none is beyond 1."""
+    rng, x = np.random.default_rng(0), parameter("x", 1, LENGTH, 16)
+    node: Any = x
+    for i, width in enumerate((16, 32, 32)):
+        node = cell(rng, node, "lstm", width, 32, f"cell{i}", 4.0 - i)
+    model = finish([linear(rng, node, (4, 32), "linear")], [x])
+    samples = [np.float32([[[size]]]) * models.samples(model, 1)[0][0] for size in (0.02, 0.1, 9)]
+    result = quant.quantize(model, [[each] for each in samples], target=cpu)
+    ranges = [
+        each.ranges[f"{each.plan.name}/fq_input_0"]
+        for each in result.operations
+        if each.plan.name in ("cell1", "cell2")
+    ]
+    assert ranges[0] == ranges[1] == pytest.approx((-1, 1), abs=0.01)
+
+
 def test_other_devices_keep_scales_apart(cpu: Target) -> None:
     found = reasons(stack("lstm", [32, 32, 32]), dataclasses.replace(cpu, device="GPU"))
     assert found == {"cell0": "", "cell1": ""}
