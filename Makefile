@@ -31,9 +31,10 @@ bench: $(ORACLE)/.ready
 	$(ORACLE)/bin/python -m benchmarks $(CASES) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(PAIRS),--pairs $(PAIRS)) $(if $(SAMPLES),--samples $(SAMPLES)) $(if $(PRESETS),--presets $(PRESETS))
 
-# make bench-accuracy CASES=minilm PRESETS=mixed
+# make bench-accuracy CASES=minilm PRESETS=mixed DRAWS=6
 bench-accuracy: $(ORACLE)/.ready
-	$(ORACLE)/bin/python -m benchmarks.accuracy $(CASES) $(if $(PRESETS),--presets $(PRESETS))
+	$(ORACLE)/bin/python -m benchmarks.accuracy $(CASES) $(if $(PRESETS),--presets $(PRESETS)) \
+		$(if $(DRAWS),--draws $(DRAWS))
 
 bench-scale: $(DEV)
 	$(BIN)/python -m benchmarks.scale
