@@ -102,7 +102,7 @@ DESCRIPTOR_KIND = Kind(
 
 
 def _scheme_problems(checked: Checked) -> Iterator[Problem]:
-    """Schemes that are named but not defined, defined but not used, or not whole."""
+    """Schemes that are named but not defined, defined here but not used, or not whole."""
     written = checked.written.get("schemes")
     defined = list(written) if isinstance(written, dict) else []
     used = set()
@@ -112,10 +112,17 @@ def _scheme_problems(checked: Checked) -> Iterator[Problem]:
             message = f"unknown scheme {name!r}; expected {listed(defined)}{suggest(name, defined)}"
             yield Problem(locate(checked.document, path), message)
     for name in defined:
-        if name not in used:
+        place = locate_key(checked.document, ("schemes", name))
+        if name not in used and _is_own(checked, place):
             message = f"the scheme {name!r} is not used by any operation"
-            yield Problem(locate_key(checked.document, ("schemes", name)), message, "remove it")
+            yield Problem(place, message, "remove it")
     yield from _level_problems(checked)
+
+
+def _is_own(checked: Checked, place: Location) -> bool:
+    """Whether a place is in the descriptor itself, and not in one that it extends: what it inherits
+    without need is no mistake."""
+    return place.path == checked.document.locations[()].path
 
 
 def _scheme_names(value: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
@@ -160,7 +167,7 @@ def _operation_problems(checked: Checked) -> Iterator[Problem]:
         place = locate(checked.document, ("input_priority_types", i))
         if name not in OPERATION_TYPES:
             yield Problem(place, *_unknown_type(name))
-        elif name not in seen:
+        elif name not in seen and _is_own(checked, place):
             message = f"{name!r} is prioritized, but the target executes none"
             yield Problem(place, message, "list it under `operations` first")
 

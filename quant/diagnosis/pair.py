@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
+from quant.placement.tables import LINEAR
 from quant.runtime import NO_DYNAMIC_QUANTIZATION, opset, ov
 from quant.steps import bias
 
@@ -16,7 +16,7 @@ class Pair:
     """Operations by name, and the output tensors, of two models that read the same Parameters.
 
     `is_wide`: whether the quantized one forbids devices to quantize on their own. `biases`: the
-    Add of a constant by the operation that it alone reads.
+    Add of a linear operation's bias, by that one's name.
     """
 
     fp32: Nodes
@@ -64,16 +64,14 @@ def by_name(model: ov.Model) -> Nodes:
     return {node.get_friendly_name(): node for node in model.get_ordered_ops()}
 
 
-def _bias(node: Any) -> str:
-    """The Add of a constant that alone reads an operation's output; empty where there is none."""
-    if node.get_output_size() != 1:
+def _bias(node: ov.Node) -> str:
+    """The name of the Add that holds a linear operation's bias; empty where there is none."""
+    if node.get_type_name() not in LINEAR or node.output(0).get_partial_shape().rank.is_dynamic:
         return ""
-    readers = list(node.output(0).get_target_inputs())
-    if len(readers) != 1 or readers[0].get_node().get_type_name() != "Add":
-        return ""
-    add = readers[0].get_node()
-    other = add.input_value(1 - readers[0].get_index()).get_node()
-    return str(add.get_friendly_name()) if other.get_type_name() == "Constant" else ""
+    axis = bias.output_axis(node)
+    channels = node.output(0).get_partial_shape()[axis]
+    found = None if channels.is_dynamic else bias.bias_of(node, axis, channels.get_length())
+    return "" if found is None else str(found[0].get_friendly_name())
 
 
 def _renamed_state(model: ov.Model) -> list[ov.Node]:

@@ -30,10 +30,13 @@ Source: Banner et al. 2019, "Post training 4-bit quantization", section 2.1."""
 FEW = 10_000
 """Values of a sample up to which its largest one is a larger share than may lie outside."""
 
+UNKNOWN = 32
+"""Positions along an axis of unknown size, as words of a sentence."""
+
 _COARSE = 8
 """The width for which that share is."""
 
-_FINE = 16
+FINE = 16
 """From this width on steps are so small that only clipping costs accuracy: ranges hold every
 sample. Unlike POT, which takes the mean of the samples' extremes at every width."""
 
@@ -67,7 +70,7 @@ def estimators(scheme: Scheme, common: RangeEstimator | None, request: Request) 
     preset = wanted.preset or EstimatorPreset.DEFAULT
     types = _TYPES[preset, scheme.mode]
     aggregators = _AGGREGATORS[scheme.granularity, scheme.mode]
-    if scheme.bits >= _FINE:
+    if scheme.bits >= FINE:
         aggregators = (Aggregator.MIN, Aggregator.MAX)
     low = _side(wanted.min, types[0], aggregators[0], is_low=True)
     high = _side(wanted.max, types[1], aggregators[1], is_low=False)
@@ -82,21 +85,24 @@ def estimators(scheme: Scheme, common: RangeEstimator | None, request: Request) 
 
 
 def outside(scheme: Scheme, common: RangeEstimator | None, request: Request) -> float | None:
-    """The largest share of activations that may lie outside a range; None where that is open: at
-    another width than 8 bits, or where the user chose the estimators."""
+    """The largest share of activations that may lie outside a range: none of 16 bits and more; None
+    where that is open, at other widths than these and 8 bits, or where the user chose the
+    estimators."""
     wanted = request.range_estimator or common or RangeEstimator()
     is_default = wanted.preset in (None, EstimatorPreset.DEFAULT)
     is_chosen = not is_default or _is_chosen(wanted.min) or _is_chosen(wanted.max)
-    return OUTSIDE if scheme.bits == _COARSE and not is_chosen else None
+    if is_chosen or (scheme.bits != _COARSE and scheme.bits < FINE):
+        return None
+    return OUTSIDE if scheme.bits == _COARSE else 0.0
 
 
 def few(shape: tuple[int | None, ...] | None) -> int | None:
-    """How many values a sample has, of a tensor whose axis 0 is the batch; None where that is not
-    known, or more than `FEW`."""
-    if shape is None or not shape or None in shape[1:]:
+    """How many values a sample has, of a tensor whose axis 0 is the batch; None where the rank is
+    not known, or they are more than `FEW`."""
+    if not shape:
         return None
-    count = math.prod(size or 1 for size in shape[1:])
-    return count if count <= FEW else None
+    count = math.prod(UNKNOWN if size is None else size for size in shape[1:])
+    return max(count, 1) if count <= FEW else None
 
 
 def _is_chosen(wanted: SideEstimator) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from quant.graph import Graph
+from quant.placement.cells import first_alike
 from quant.placement.sites import Site
-from quant.placement.tables import LINEAR, descriptor_type
+from quant.placement.tables import LINEAR, RECURRENT, descriptor_type
 from quant.target import DEPTHWISE, Support, Target
 
 _NEEDS_ONE_SCALE = LINEAR | {"ScaledDotProductAttention"}
@@ -35,7 +36,7 @@ def groups(graph: Graph, target: Target, sites: list[Site]) -> list[str | None]:
 
 def _meeting_places(graph: Graph, target: Target, site: Site) -> list[object]:
     """What makes a site share its range: mixers with a reader that needs one scale, and unified
-    ports."""
+    ports, on the CPU also those of recurrent cells that it takes for one another."""
     places: list[object] = []
     supports = {r.port: _support(graph, target, r.port.op) for r in site.readers}
     if any(_needs_one_scale(graph, r.port.op) for r in site.readers):
@@ -44,8 +45,13 @@ def _meeting_places(graph: Graph, target: Target, site: Site) -> list[object]:
         if support.unified_scales == "all":
             places.append(("operation", port.op))
         elif isinstance(support.unified_scales, tuple):
+            op = graph.op(port)
+            is_mistaken = op.type in RECURRENT and target.device == "CPU"
+            owner = first_alike(graph, op) if is_mistaken else op
             places += [
-                ("ports", port.op, ports) for ports in support.unified_scales if port.port in ports
+                ("ports", owner.index, ports)
+                for ports in support.unified_scales
+                if port.port in ports
             ]
     return places
 

@@ -76,7 +76,7 @@ def kept(graph: Graph, model_type: ModelType | None, target: Target) -> Kept:
     if not target.quantizes_outputs:
         rules += [magnitudes, spectra, single_values, last_sums]
     if target.device == "CPU":
-        rules.append(_transposed)
+        rules += [_transposed, _shared_products]
     if model_type is ModelType.TRANSFORMER:
         rules += [transformer_types, attention]
     for rule in rules:
@@ -223,6 +223,16 @@ def _is_nonnegative(graph: Graph, tensor: Tensor) -> bool:
         seen.add(op.index)
         queue += [source.op for _, source in graph.data_inputs(op)]
     return True
+
+
+def _shared_products(graph: Graph) -> Iterator[tuple[Op, str]]:
+    """Products of two tensors of dynamic shape with several readers: in integers, OpenVINO's CPU
+    plugin (2026.4.1) gives zeros to one that it computes together with the product."""
+    for op in graph.ops:
+        if op.type != "MatMul" or not graph.joins(op) or len(op.consumers[0]) < 2:
+            continue
+        if None in (graph.shape(Tensor(op.index, 0)) or (None,)):
+            yield op, "OpenVINO computes a product of dynamic shape for several readers wrongly"
 
 
 def _large_epsilons(graph: Graph) -> Iterator[tuple[Op, str]]:

@@ -274,13 +274,20 @@ def _channels(setting: _Setting, site: Site) -> int | None:
     """The static channel count of a site's tensor, on axis 1.
 
     A tensor of rank 3 has its channels there only if a convolution reads it; else it may as well be
-    a sequence of vectors.
+    a sequence of vectors. OpenVINO's CPU plugin (2026.4.1) computes a product of two tensors of any
+    batch with scales per channel wrongly when the batch is 1 (-12 dB), and does not compile those
+    behind a Transpose of dynamic shape that others read as it is.
     """
     if site.tensor.op in setting.behind_matmuls:
         return None
     shape = setting.graph.shape(site.tensor)
-    read = any(setting.graph.op(reader.port).type in CONVOLUTIONS for reader in site.readers)
-    return shape[1] if shape is not None and len(shape) > (2 if read else 3) else None
+    readers = {setting.graph.op(reader.port).type for reader in site.readers}
+    if shape is None or len(shape) <= (3 if CONVOLUTIONS.isdisjoint(readers) else 2):
+        return None
+    is_turned = setting.graph.op(site.tensor).type == "Transpose" and not site.is_output
+    if (shape[0] is None and "Multiply" in readers) or (None in shape and is_turned):
+        return None
+    return shape[1]
 
 
 def _quantizer(

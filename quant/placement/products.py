@@ -20,11 +20,17 @@ REASON = "OpenVINO gets a quantizer behind a product with a constant per head or
 
 def behind_products(graph: Graph, placed: Iterable[Site]) -> Kept:
     """The operations that would read such a quantizer, each with the reason to leave it alone."""
-    broken = (site for site in placed if _is_behind_product(graph, site.tensor))
+    broken = (site for site in placed if _is_scaled_product(graph, site.tensor))
     return {reader.port.op: REASON for site in broken for reader in site.readers}
 
 
-def _is_behind_product(graph: Graph, tensor: Tensor) -> bool:
+def is_product(graph: Graph, tensor: Tensor) -> bool:
+    """Whether a tensor is a product of two tensors, or made of one element by element."""
+    *_, top = _chain(graph, tensor)
+    return top.type in MULTIPLYING and graph.joins(top)
+
+
+def _is_scaled_product(graph: Graph, tensor: Tensor) -> bool:
     """Whether between a tensor and a product of two above it there are only element-wise
     operations, one of them with a constant of several values."""
     is_scaled = False

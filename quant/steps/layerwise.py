@@ -18,9 +18,17 @@ from quant.fake_quantize import Levels, to_integers
 from quant.graph import Graph, Op, attributes
 from quant.inference import Inference
 from quant.parameters import LayerwiseParameters
-from quant.plan import MinMaxPlan, Subset, TuningPlan, TuningSite, WeightQuantizer
+from quant.plan import (
+    ActivationQuantizer,
+    MinMaxPlan,
+    Subset,
+    TuningPlan,
+    TuningSite,
+    WeightQuantizer,
+)
 from quant.runtime import opset, ov
 from quant.steps.bias import add_to_bias, bias_of, biased, output_axis
+from quant.steps.fast_bias import COARSE
 from quant.steps.moments import moments_of
 from quant.steps.range_tuning import tune_ranges
 from quant.steps.rounding import Moments, Weights, squared_error, tuned, with_best_bias
@@ -54,10 +62,17 @@ def plan(graph: Graph, parameters: LayerwiseParameters, quantization: MinMaxPlan
         ),
         sweeps=parameters.tuning_iterations,
         decay=parameters.weight_decay,
-        ranges=tuple(each for each in quantization.activations if each.covers is None),
+        ranges=tuple(filter(_is_sizable, quantization.activations)),
         stages=stages(graph, sites),
         skipped=tuple(skipped.items()),
     )
+
+
+def _is_sizable(quantizer: ActivationQuantizer) -> bool:
+    """Whether a range may be resized: not where it has to hold certain values, where the user chose
+    the levels, or where steps are so fine that only clipping would be gained."""
+    scheme = quantizer.scheme
+    return quantizer.covers is None and scheme.level_low is None and scheme.bits <= COARSE
 
 
 def _reason(graph: Graph, op: Op, quantizer: WeightQuantizer) -> str:

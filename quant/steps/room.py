@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant.parameters import Aggregator
+from quant.placement.estimators import UNKNOWN
 from quant.placement.tables import MOVING
 from quant.plan import Subset, TensorRef
 from quant.runtime import ov
@@ -41,9 +42,6 @@ MOST = 4.0
 
 _FEW = 2
 """Samples that have moved a channel up to which it is not known how far it goes."""
-
-_UNKNOWN = 32
-"""Positions along an axis of unknown size, as words of a sentence."""
 
 _SIDES = (Reduction.MIN, Aggregator.MIN), (Reduction.MAX, Aggregator.MAX)
 
@@ -168,4 +166,4 @@ def positions(tensor: ov.Output, axis: int) -> int:
     """How many values of a channel a sample has; axis 0, if it is not the channels', is a batch."""
     shape = tensor.get_partial_shape()
     places = [shape[i] for i in range(1, len(shape)) if i != axis % len(shape)]
-    return math.prod(each.get_length() if each.is_static else _UNKNOWN for each in places)
+    return math.prod(each.get_length() if each.is_static else UNKNOWN for each in places)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import quant
+import runner
 from quant.runtime import opset
 from quant.scheme import Mode, Scheme
 from quant.target import Support, Target
@@ -142,3 +143,17 @@ def test_layers_that_do_not_run_in_integers(cpu: Target) -> None:
     result, given = run(model, target), models.samples(model)
     found = [quant.diagnose(result, given).outputs[0].sqnr_db or 0 for _ in range(6)]
     assert min(found) > 40
+
+
+@pytest.mark.parametrize("target", ["gna", "gna3"])
+def test_constants_that_devices_compute_with_are_no_biases(target: str) -> None:
+    """A Multiply and an Add are operations of their own there, each with noise of its own."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 8)
+    scaled = models.named(opset.multiply(x, models.constant(0.3, "third")), "scaled")
+    moved = models.named(opset.add(scaled, models.constant(0.7, "most")), "moved")
+    model = models.finish([models.linear(rng, moved, (4, 8), "linear")], [x])
+    samples = models.samples(model, 20)
+    result = quant.quantize(model, samples, target=runner.load_target(target))
+    found = {each.name: each for each in quant.diagnose(result, samples).layers}
+    assert {"scaled", "moved", "linear"} <= found.keys()
+    assert all(each.noise_share is not None for each in found.values())

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import quant
+import runner
 from quant.errors import ParameterError, SamplesError
 from quant.plan import TuningPlan, TuningSite
 from quant.runtime import opset, ov
@@ -237,3 +238,23 @@ def test_an_iterator_is_refused(cpu: Target) -> None:
 def test_parameters_of_gradients_say_what_to_use_instead(cpu: Target) -> None:
     with pytest.raises(ParameterError, match="without gradients; use tuning_iterations and weight"):
         tune(models.residual(), cpu, optimizer="Adam")
+
+
+@pytest.mark.parametrize("target", ["gna", "gna3"])
+def test_fine_grids_are_tuned_by_weights_alone(target: str) -> None:
+    model = models.conv_relu_conv()
+    samples = models.samples(model, 20)
+    found = quant.quantize(
+        model, samples, target=runner.load_target(target), use_layerwise_tuning=True
+    )
+    assert "LayerwiseTuning_s" in found.timings
+    assert not [name for name in found.outcomes if name.startswith("range ")]
+
+
+def test_levels_that_were_asked_for_stay(cpu: Target) -> None:
+    model = models.conv_relu_conv()
+    asked = {"level_low": -50, "level_high": 50}
+    samples = models.samples(model, 20)
+    found = quant.quantize(model, samples, target=cpu, activations=asked, use_layerwise_tuning=True)
+    plain = quant.quantize(model, samples, target=cpu, activations=asked)
+    assert [each.ranges for each in found.operations] == [each.ranges for each in plain.operations]

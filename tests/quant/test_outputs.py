@@ -165,13 +165,25 @@ def test_output_names_move_behind_the_quantizer() -> None:
     assert above.get_friendly_name() == "conv2/add/fq_output_0"
 
 
-def test_ranges_of_fine_grids_hold_every_sample() -> None:
+def test_ranges_of_fine_grids_hold_twice_what_was_seen() -> None:
     """16 bits can afford it, where the mean of the samples' extremes would clip half of them."""
     model = models.conv_relu_conv()
     given = models.samples(model)
     result = quant.quantize(model, given, target=runner.load_target("gna"))
     ranges = {name: span for each in result.operations for name, span in each.ranges.items()}
-    assert ranges["x/fq_output_0"][1] == pytest.approx(max(np.abs(x[0]).max() for x in given))
+    largest = max(np.abs(x[0]).max() for x in given)
+    assert ranges["x/fq_output_0"][1] == pytest.approx(2 * largest)
+
+
+def test_ranges_of_fine_grids_are_those_that_were_asked_for() -> None:
+    model = models.conv_relu_conv()
+    given = models.samples(model)
+    asked = {"range_estimator": {"max": {"type": "abs_max", "aggregator": "max"}}}
+    target = runner.load_target("gna")
+    result = quant.quantize(model, given, target=target, activations=asked)
+    ranges = {name: span for each in result.operations for name, span in each.ranges.items()}
+    largest = max(np.abs(x[0]).max() for x in given)
+    assert ranges["x/fq_output_0"][1] == pytest.approx(largest)
 
 
 def test_what_is_asked_of_the_last_layer_holds_for_the_range_of_its_result_too() -> None:

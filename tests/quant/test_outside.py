@@ -20,7 +20,7 @@ from quant.parameters import (
     RangeEstimator,
     SideEstimator,
 )
-from quant.placement.estimators import FEW, OUTSIDE, few, outside
+from quant.placement.estimators import FEW, OUTSIDE, UNKNOWN, few, outside
 from quant.runtime import opset, ov
 from quant.scheme import Granularity, Scheme
 from quant.steps.outside import reached
@@ -65,7 +65,8 @@ def test_of_a_single_sample_nothing_is_known() -> None:
         (Scheme(), RangeEstimator(max=SideEstimator(aggregator=Aggregator.MEAN)), None),
         (Scheme(granularity=Granularity.PERCHANNEL), RangeEstimator(), OUTSIDE),
         (Scheme(bits=4), RangeEstimator(), None),
-        (Scheme(bits=16), RangeEstimator(), None),
+        (Scheme(bits=16), RangeEstimator(), 0.0),
+        (Scheme(bits=16), RangeEstimator(max=SideEstimator(aggregator=Aggregator.MAX)), None),
     ],
 )
 def test_what_the_user_chose_and_other_widths_stay(
@@ -83,7 +84,8 @@ def test_what_the_user_chose_and_other_widths_stay(
         ((), None),
         ((1, FEW), FEW),
         ((1, FEW + 1), None),
-        ((1, None, 8), None),
+        ((1, None, 8), UNKNOWN * 8),
+        ((1, None, None, 16), None),
         (None, None),
     ],
 )

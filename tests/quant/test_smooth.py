@@ -655,3 +655,20 @@ def test_what_reads_shapes_alone_stands_in_no_ones_way(cpu: Target) -> None:
     layer = models.conv(rng, small, (4, 8, 1, 1), "b")
     found = plan_of(quant.load_model(models.finish([layer, opset.shape_of(small)], [x])), [], cpu)
     assert "a/swish" in {part.tensor.op for group in found.groups for part in group.parts}
+
+
+@pytest.mark.parametrize("function", ["none", "relu"])
+def test_a_product_that_several_layers_read_is_left_alone(function: str, cpu: Target) -> None:
+    """OpenVINO's CPU plugin does not compile a quantizer with a scale per channel there."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 12, 16)
+    parts = [models.linear(rng, x, (16, 16), name) for name in "qkv"]
+    found: Any = opset.scaled_dot_product_attention(*parts)
+    if function == "relu":
+        found = models.relu(found, "relu")
+    ends = [models.linear(rng, found, (width, 16), f"end{width}") for width in (4, 8)]
+    model = models.finish(ends, [x])
+    samples = models.samples(model, 24)
+    result = quant.quantize(model, samples, target=cpu)
+    sides = (models.evaluate_all(each, samples) for each in (model, result.model))
+    for before, after in zip(*(zip(*side, strict=True) for side in sides), strict=True):
+        assert sqnr_db(np.stack(before), np.stack(after)) > 25
