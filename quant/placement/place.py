@@ -30,6 +30,7 @@ from quant.placement.tables import (
     behind_matmuls,
     descriptor_type,
     has_weights_first,
+    needs_one_scale,
 )
 from quant.placement.weights import Weights, first_layers, is_saturable, weights
 from quant.plan import (
@@ -358,6 +359,8 @@ def _weight_quantizer(
     if not candidates:
         return None
     scheme = choose(candidates, setting.target.preset(setting.parameters.preset), is_weights=True)
+    if setting.target.device == "CPU" and needs_one_scale(setting.graph, op):
+        scheme = dataclasses.replace(scheme, granularity=Granularity.PERTENSOR)
     per_channel = scheme.granularity is Granularity.PERCHANNEL
     return WeightQuantizer(
         name=f"{op.name}/fq_weights_{ports[0].port}",

@@ -169,6 +169,18 @@ def has_weights_first(graph: Graph, op: Op) -> bool:
     return op.type == "MatMul" and graph.is_constant(op.inputs[0])
 
 
+def needs_one_scale(graph: Graph, op: Op) -> bool:
+    """Whether an operation is a MatMul with a constant on the left, and no bias for each row.
+
+    Where a quantizer follows, OpenVINO's CPU plugin (2026.4.1) compiles none with a scale per row.
+    """
+    if not has_weights_first(graph, op):
+        return False
+    add = bias_add(graph, op)
+    sizes = [] if add is None else [graph.shape(t) for t in add.inputs if graph.is_constant(t)]
+    return not any(size != 1 for shape in sizes for size in shape or ())
+
+
 def descriptor_type(graph: Graph, op: Op) -> str:
     """The name under which descriptors list an operation."""
     if op.type == "GroupConvolution" and _is_depthwise(graph, op):

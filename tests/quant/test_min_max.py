@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,6 +41,19 @@ def test_quantiles_give_narrower_ranges(cpu: Target) -> None:
     low, high = found.operations[0].ranges["x/fq_output_0"]
     full_low, full_high = quantized("conv_relu_conv").operations[0].ranges["x/fq_output_0"]
     assert full_low < low < 0 < high < full_high
+
+
+@pytest.mark.parametrize(("aggregator", "pick"), [("min", max), ("max", min), ("mean", np.mean)])
+def test_a_low_end_by_magnitudes_is_aggregated_once_it_is_negated(
+    aggregator: str, pick: Any, cpu: Target
+) -> None:
+    """The least of the low ends is the largest of the magnitudes."""
+    sides = {"min": {"type": "abs_max", "aggregator": aggregator}, "max": {"aggregator": "max"}}
+    model = models.conv_relu_conv()
+    found = run(model, cpu, preset="mixed", activations={"range_estimator": sides})
+    low, high = found.operations[0].ranges["x/fq_output_0"]
+    magnitudes = [float(np.abs(x).max()) for x, *_ in models.samples(model)]
+    assert -low == pytest.approx(pick(magnitudes), abs=(high - low) / 255)
 
 
 def test_concatenated_tensors_share_one_range() -> None:

@@ -209,6 +209,23 @@ def test_a_descriptor_over_one_that_ships(tmp_path: Path) -> None:
     assert target.operations["Convolution"] == cpu.operations["Convolution"]
 
 
+def test_operations_may_replace_those_of_a_base(tmp_path: Path) -> None:
+    """What they leave without a use is not theirs to remove; what they bring is."""
+    text = (
+        "hardware: 1\nname: few\nextends: builtin:cpu\ninput_priority_types: []\n"
+        "operations: [{op: Convolution, activations: q8_a, weights: [q8_w_sym]}]\n"
+    )
+    target = load_text(tmp_path, text)
+    assert target.operations.keys() == {"Convolution"}
+    assert target.operations["Convolution"].weights == (W_SYM,)
+    with pytest.raises(DescriptorError, match=r"7:3: the scheme 'mine' is not used") as caught:
+        load_text(
+            tmp_path,
+            text + "schemes:\n  mine: {bits: 8, mode: symmetric, granularity: pertensor}\n",
+        )
+    assert len(caught.value.problems) == 1
+
+
 def test_errors_of_a_base_are_told_where_they_stand(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(SMALL.replace("bits: 8, mode", "bits: 9, mode"))
     with pytest.raises(DescriptorError, match=r"base\.yaml:6:13: 'bits' is 9"):

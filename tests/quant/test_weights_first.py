@@ -1,0 +1,60 @@
+"""MatMuls whose weights stand first compile in integers, whatever reads them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import quant
+from quant.plan import MinMaxPlan
+from quant.runtime import opset, ov
+from quant.scheme import Granularity
+from quant.target import Target
+from tests import models
+from tests.models import constant, finish, named, parameter
+from tests.quant.results import sqnr_db
+
+BIASES: dict[str, Any] = {"none": None, "one number": 0.5, "rows": np.ones((1, 8, 1), np.float32)}
+
+
+def mixed_rows(batch: int, bias: str, reader: str) -> ov.Model:
+    """A matrix times a sequence of 8 channels, for a layer."""
+    rng, x = np.random.default_rng(0), parameter("x", batch, 8, 12)
+    weights = [constant(models.normal(rng, 8, 8, fan_in=8), name) for name in "vw"]
+    rows: Any = named(opset.matmul(weights[0], x, False, False), "rows")
+    added = BIASES[bias]
+    if added is not None:
+        rows = opset.add(rows, constant(added, "bias"))
+    if reader == "conv":
+        return finish([models.conv(rng, rows, (8, 8, 3), "end")], [x])
+    return finish([opset.matmul(weights[1], models.relu(rows, "relu"), False, False)], [x])
+
+
+@pytest.mark.parametrize("batch", [1, -1])
+@pytest.mark.parametrize("bias", BIASES)
+@pytest.mark.parametrize("reader", ["conv", "matrix"])
+def test_a_quantizer_below_compiles(batch: int, bias: str, reader: str, cpu: Target) -> None:
+    model = mixed_rows(batch, bias, reader)
+    rng = np.random.default_rng(1)
+    given = [[rng.standard_normal((1, 8, 12)).astype(np.float32)] for _ in range(24)]
+    result = quant.quantize(model, given, target=cpu)
+    before, after = (np.stack(models.evaluate_all(m, given)) for m in (model, result.model))
+    assert sqnr_db(before, after) > 30
+
+
+@pytest.mark.parametrize(
+    ("bias", "expected"),
+    [("none", "PERTENSOR"), ("one number", "PERTENSOR"), ("rows", "PERCHANNEL")],
+)
+def test_rows_have_scales_of_their_own_where_they_have_a_bias(
+    bias: str, expected: str, cpu: Target
+) -> None:
+    step = quant.Step(use="MinMaxQuantization")
+    model = quant.load_model(mixed_rows(1, bias, "conv"))
+    plan = quant.resolve(model, [step], cpu).steps[0]
+    assert isinstance(plan, MinMaxPlan)
+    (rows,) = (each for each in plan.weights if each.name.startswith("rows"))
+    assert rows.scheme.granularity is Granularity[expected]
+    assert bool(rows.channel_axes) is (expected == "PERCHANNEL")
