@@ -109,7 +109,8 @@ def row(found: Comparison) -> str:
 
 
 def drawn_row(found: Sequence[Comparison]) -> str:
-    """One line of the table of draws, all of the same case and preset; with standard errors."""
+    """One line of the table of draws, all of the same case and preset: means, and the standard
+    deviation of the draws over the root of their number."""
     sides = [[each.ours.drop for each in found], [each.nncf.drop for each in found]]
     cells = (
         f"{found[0].case}, {found[0].preset}",
@@ -160,7 +161,7 @@ def main() -> None:
     for line in table(given.cases or zoo, given.presets, given.draws):
         print(line, flush=True)
         lines.append(line)
-    RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")  # hours may be cut short
 
 
 if __name__ == "__main__":

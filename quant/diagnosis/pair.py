@@ -66,10 +66,11 @@ def by_name(model: ov.Model) -> Nodes:
 
 def _bias(node: ov.Node) -> str:
     """The name of the Add that holds a linear operation's bias; empty where there is none."""
-    if node.get_type_name() not in LINEAR or node.output(0).get_partial_shape().rank.is_dynamic:
+    shape = node.output(0).get_partial_shape() if node.get_type_name() in LINEAR else None
+    if shape is None or shape.rank.is_dynamic or shape.rank.get_length() == 0:
         return ""
     axis = bias.output_axis(node)
-    channels = node.output(0).get_partial_shape()[axis]
+    channels = shape[axis]
     found = None if channels.is_dynamic else bias.bias_of(node, axis, channels.get_length())
     return "" if found is None else str(found[0].get_friendly_name())
 

@@ -3,7 +3,7 @@
 It (2026.4.1) keeps the compiled form of a cell by the types and shapes of what it reads, and
 forgets that the scales are a part of it: a second cell of the same shapes computes with the first
 one's scales (three stacked LSTMs of 64 units 16 dB for 33). So such cells share all their scales,
-and run in integers only where they read hidden states, whose ranges are one by themselves.
+and run in integers only where they read hidden states, which one range holds.
 """
 
 from __future__ import annotations

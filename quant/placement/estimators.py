@@ -33,6 +33,9 @@ FEW = 10_000
 UNKNOWN = 32
 """Positions along an axis of unknown size, as words of a sentence."""
 
+PICTURE = 4
+"""Channels that a picture has at most; one is brighter than another."""
+
 _COARSE = 8
 """The width for which that share is."""
 
@@ -97,9 +100,11 @@ def outside(scheme: Scheme, common: RangeEstimator | None, request: Request) -> 
 
 
 def few(shape: tuple[int | None, ...] | None) -> int | None:
-    """How many values a sample has, of a tensor whose axis 0 is the batch; None where the rank is
-    not known, or they are more than `FEW`."""
-    if not shape:
+    """How many values a sample has, of a tensor whose axis 0 is the batch; None where there is no
+    batch, they are more than `FEW`, or it is not known: an axis may be as long as a waveform where
+    the others hold next to nothing."""
+    known = [size for size in (shape or ())[1:] if size is not None]
+    if not shape or (len(known) < len(shape) - 1 and math.prod(known) <= PICTURE):
         return None
     count = math.prod(UNKNOWN if size is None else size for size in shape[1:])
     return max(count, 1) if count <= FEW else None

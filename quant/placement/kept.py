@@ -28,6 +28,7 @@ from quant.placement.tables import (
     RECURRENT,
     WEIGHTED,
     is_nonnegative,
+    value_readers,
 )
 from quant.placement.walks import above, ends
 from quant.runtime import ov
@@ -229,9 +230,11 @@ def _shared_products(graph: Graph) -> Iterator[tuple[Op, str]]:
     """Products of two tensors of dynamic shape with several readers: in integers, OpenVINO's CPU
     plugin (2026.4.1) gives zeros to one that it computes together with the product."""
     for op in graph.ops:
-        if op.type != "MatMul" or not graph.joins(op) or len(op.consumers[0]) < 2:
+        if op.type != "MatMul" or not graph.joins(op):
             continue
-        if None in (graph.shape(Tensor(op.index, 0)) or (None,)):
+        product = Tensor(op.index, 0)
+        is_dynamic = None in (graph.shape(product) or (None,))
+        if is_dynamic and len(value_readers(graph, product)) > 1:
             yield op, "OpenVINO computes a product of dynamic shape for several readers wrongly"
 
 

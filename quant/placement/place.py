@@ -275,9 +275,9 @@ def _channels(setting: _Setting, site: Site) -> int | None:
     """The static channel count of a site's tensor, on axis 1.
 
     A tensor of rank 3 has its channels there only if a convolution reads it; else it may as well be
-    a sequence of vectors. OpenVINO's CPU plugin (2026.4.1) computes a product of two tensors of any
-    batch with scales per channel wrongly when the batch is 1 (-12 dB), and does not compile those
-    behind a Transpose of dynamic shape that others read as it is.
+    a sequence of vectors. OpenVINO's CPU plugin (2026.4.1) computes a product of two tensors with
+    scales per channel wrongly where a dynamic batch, or all that is not channels, turns out to be 1
+    (-12 dB), and does not compile those behind a Transpose of dynamic shape that others read too.
     """
     if site.tensor.op in setting.behind_matmuls:
         return None
@@ -285,10 +285,11 @@ def _channels(setting: _Setting, site: Site) -> int | None:
     readers = {setting.graph.op(reader.port).type for reader in site.readers}
     if shape is None or len(shape) <= (3 if CONVOLUTIONS.isdisjoint(readers) else 2):
         return None
+    if None not in shape:
+        return shape[1]
+    may_be_one = shape[0] is None or set(shape[2:]) <= {None, 1}
     is_turned = setting.graph.op(site.tensor).type == "Transpose" and not site.is_output
-    if (shape[0] is None and "Multiply" in readers) or (None in shape and is_turned):
-        return None
-    return shape[1]
+    return None if is_turned or (may_be_one and "Multiply" in readers) else shape[1]
 
 
 def _quantizer(
@@ -353,14 +354,14 @@ def _weight_quantizer(
     op = setting.graph.op(ports[0])
     allowed = setting.target.operations[descriptor_type(setting.graph, op)].weights
     readers = [setting.graph.ops[i] for i in sorted({port.op for port in ports})]
+    if any(needs_one_scale(setting.graph, each) for each in readers):
+        allowed = only_per_tensor(allowed)
     wanted, problems = wish(setting.weights, readers)
     setting.problems.extend(problems)
     candidates = _overridden(setting, op, allowed, wanted, is_weights=True)
     if not candidates:
         return None
     scheme = choose(candidates, setting.target.preset(setting.parameters.preset), is_weights=True)
-    if setting.target.device == "CPU" and needs_one_scale(setting.graph, op):
-        scheme = dataclasses.replace(scheme, granularity=Granularity.PERTENSOR)
     per_channel = scheme.granularity is Granularity.PERCHANNEL
     return WeightQuantizer(
         name=f"{op.name}/fq_weights_{ports[0].port}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from quant.graph import Graph, Op, attributes
+from quant.graph import Graph, Op, Port, Tensor, attributes
 from quant.target import DEPTHWISE, EMBEDDING
 
 ELEMENTWISE = frozenset(
@@ -170,15 +170,24 @@ def has_weights_first(graph: Graph, op: Op) -> bool:
 
 
 def needs_one_scale(graph: Graph, op: Op) -> bool:
-    """Whether an operation is a MatMul with a constant on the left, and no bias for each row.
+    """Whether an operation is a MatMul with a constant on the left, but for a matrix with a bias
+    for each row and nothing else.
 
     Where a quantizer follows, OpenVINO's CPU plugin (2026.4.1) compiles none with a scale per row.
     """
     if not has_weights_first(graph, op):
         return False
-    add = bias_add(graph, op)
-    sizes = [] if add is None else [graph.shape(t) for t in add.inputs if graph.is_constant(t)]
-    return not any(size != 1 for shape in sizes for size in shape or ())
+    add, weights = bias_add(graph, op), graph.shape(op.inputs[0])
+    if add is None or weights is None or len(weights) != 2:
+        return True
+    (shape,) = (graph.shape(tensor) or () for tensor in add.inputs if graph.is_constant(tensor))
+    rows = weights[1 if attributes(op)["transpose_a"] else 0]
+    return shape[-2:] != (rows, 1) or any(size != 1 for size in shape[:-2])
+
+
+def value_readers(graph: Graph, tensor: Tensor) -> tuple[Port, ...]:
+    """The ports that read a tensor's values, and not its shape alone."""
+    return tuple(port for port in graph.consumers(tensor) if graph.op(port).type != "ShapeOf")
 
 
 def descriptor_type(graph: Graph, op: Op) -> str:

@@ -60,8 +60,8 @@ def sites(
 ) -> tuple[CellInput, ...]:
     """The quantizers that recurrent cells read their input from.
 
-    Not of hidden states, whose range is right. Nor where cells share their weights' scales, whose
-    inputs OpenVINO's CPU plugin takes for equal (see `placement.cells`).
+    Not of hidden states, whose range is right. Nor where cells share their scales (see
+    `placement.cells`).
     """
     together: dict[str, list[ActivationQuantizer]] = {}
     for each in activations:

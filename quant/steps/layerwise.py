@@ -27,6 +27,7 @@ from quant.plan import (
     WeightQuantizer,
 )
 from quant.runtime import opset, ov
+from quant.scheme import grid
 from quant.steps.bias import add_to_bias, bias_of, biased, output_axis
 from quant.steps.fast_bias import COARSE
 from quant.steps.moments import moments_of
@@ -69,10 +70,12 @@ def plan(graph: Graph, parameters: LayerwiseParameters, quantization: MinMaxPlan
 
 
 def _is_sizable(quantizer: ActivationQuantizer) -> bool:
-    """Whether a range may be resized: not where it has to hold certain values, where the user chose
-    the levels, or where steps are so fine that only clipping would be gained."""
-    scheme = quantizer.scheme
-    return quantizer.covers is None and scheme.level_low is None and scheme.bits <= COARSE
+    """Whether a range may be resized: not where it has to hold certain values, where steps are so
+    fine that only clipping would be gained, nor with a part of the levels, which stay within bounds
+    of their own."""
+    first, last = grid(quantizer.scheme, is_weights=False)
+    is_whole = last - first == 2**quantizer.scheme.bits - 1
+    return quantizer.covers is None and is_whole and quantizer.scheme.bits <= COARSE
 
 
 def _reason(graph: Graph, op: Op, quantizer: WeightQuantizer) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant.graph import Graph, Tensor
-from quant.placement.estimators import FINE
+from quant.placement.estimators import FINE, PICTURE
 from quant.placement.tables import CONVOLUTIONS, LINEAR
 from quant.plan import ActivationQuantizer, BiasSite, MinMaxPlan
 from quant.runtime import ov
@@ -35,9 +35,6 @@ Array = NDArray[Any]
 HEADROOM = 2.0
 """How far ranges of 16 bits and more reach, times what calibration has seen: it costs 6 of their 90
 or so dB, and a value beyond the range all but 10 to 40."""
-
-PICTURE = 4
-"""Channels that a picture has at most; one is brighter than another."""
 
 
 def sites(graph: Graph, activations: tuple[ActivationQuantizer, ...]) -> tuple[BiasSite, ...]:
@@ -86,6 +83,8 @@ def needs(plan: MinMaxPlan) -> Iterable[Need]:
     the reach of channels that have ranges of their own."""
     yield from (points_need(plan.subset, each) for each in plan.watched)
     for quantizer in plan.activations:
+        if quantizer.scheme.bits >= FINE:
+            continue
         if quantizer.channels is None and quantizer.few is not None:
             yield from _extremes(plan, quantizer)
         elif quantizer.channels is not None and quantizer.outside is not None:
@@ -123,10 +122,12 @@ def drawn_out(
     if quantizer.outside is None:
         return ends
     tensor = work.nodes[quantizer.tensor.op].output(quantizer.tensor.port)
-    if quantizer.scheme.bits >= FINE:
-        return room.within((HEADROOM * ends[0], HEADROOM * ends[1]), ends, tensor)
     low, high = ends
     is_symmetric = quantizer.scheme.mode is Mode.SYMMETRIC
+    if quantizer.scheme.bits >= FINE:
+        if is_symmetric:
+            return low, np.minimum(HEADROOM * high, np.maximum(high, _farthest(tensor)))
+        return room.within((HEADROOM * low, HEADROOM * high), ends, tensor)
     if quantizer.channels is None:
         for least, most, count in _seen(plan, quantizer, place, statistics):
             high = np.maximum(high, _beyond(most, count, high))
@@ -138,6 +139,12 @@ def drawn_out(
         high = np.maximum(high, np.maximum(top, -bottom) if is_symmetric else top)
         low = low if is_symmetric else np.minimum(low, bottom)
     return low, high
+
+
+def _farthest(tensor: ov.Output) -> float:
+    """The largest magnitude that a tensor's values may have."""
+    least, most = room.bounds(tensor)
+    return max(-least, most)
 
 
 def _expected(

@@ -19,6 +19,7 @@ from quant.placement.tables import (
     behind_matmuls,
     descriptor_type,
     is_value_preserving,
+    value_readers,
 )
 from quant.plan import (
     ActivationQuantizer,
@@ -63,7 +64,7 @@ def _is_smoothable(graph: Graph, op: Op, behind: frozenset[int]) -> bool:
     is_matrix = weights is not None and len(weights) == 2
     if rank is None or rank < 2 or (rank != 3 and op.inputs[0].op in behind):
         return False
-    if len(graph.consumers(op.inputs[0])) > 1 and is_product(graph, op.inputs[0]):
+    if len(value_readers(graph, op.inputs[0])) > 1 and is_product(graph, op.inputs[0]):
         return False
     return (
         is_matrix

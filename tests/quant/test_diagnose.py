@@ -145,6 +145,19 @@ def test_layers_that_do_not_run_in_integers(cpu: Target) -> None:
     assert min(found) > 40
 
 
+def test_a_result_of_one_number_has_no_bias(cpu: Target) -> None:
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 8)
+    above = models.relu(models.linear(rng, x, (8, 8), "linear"), "relu")
+    vector = models.constant(models.normal(rng, 8, fan_in=8), "vector")
+    product = opset.matmul(opset.squeeze(above, np.array([0])), vector, False, False)
+    model = models.finish([models.named(product, "product")], [x])
+    samples = models.samples(model, 20)
+    result = quant.quantize(model, samples, target=cpu)
+    (output,) = quant.diagnose(result, samples).outputs
+    assert output.sqnr_db is not None
+    assert output.sqnr_db > 20
+
+
 @pytest.mark.parametrize("target", ["gna", "gna3"])
 def test_constants_that_devices_compute_with_are_no_biases(target: str) -> None:
     """A Multiply and an Add are operations of their own there, each with noise of its own."""

@@ -18,7 +18,7 @@ from tests.quant.results import sqnr_db
 
 Sizes = Sequence[int]
 Build = Callable[[Sizes], ov.Model]
-PICTURE, ROWS, MAPS = (1, 16, 8, 8), (1, 12, 16), (1, 4, 8, 8)
+PICTURE, POINT, ROWS, MAPS = (1, 16, 8, 8), (1, 16, 1, 1), (1, 12, 16), (1, 4, 8, 8)
 
 
 def gate(sizes: Sizes) -> ov.Model:
@@ -61,6 +61,7 @@ def attention(sizes: Sizes) -> ov.Model:
 
 CASES: list[tuple[Build, Sizes, float]] = [
     (gate, PICTURE, 28),
+    (gate, POINT, 28),
     (turned, ROWS, 33),
     (product(lambda rng, x: conv(rng, x, (4, 4, 1, 1), "conv")), MAPS, 28),
     (product(lambda rng, x: linear(rng, x, (8, 8), "linear")), MAPS, 28),
@@ -85,9 +86,25 @@ def test_what_is_dynamic_loses_no_more(
 ) -> None:
     rng = np.random.default_rng(1)
     samples = [[rng.standard_normal(sizes).astype(np.float32)] for _ in range(24)]
-    any_batch, any_length = (-1, *sizes[1:]), (sizes[0], -1, *sizes[2:])
-    for shape in (sizes, any_batch, any_length if len(sizes) == 3 else any_batch):
+    any_batch, any_length, any_size = (-1, *sizes[1:]), (1, -1, *sizes[2:]), (*sizes[:2], -1, -1)
+    for shape in (sizes, any_batch, any_length if len(sizes) == 3 else any_size):
         assert noise_db(build(shape), samples, cpu, preset) > floor
+
+
+@pytest.mark.parametrize("reader", ["shape", "values"])
+def test_a_product_stays_in_floating_point_where_several_read_its_values(
+    reader: str, cpu: Target
+) -> None:
+    def second(_: Any, x: Any) -> Any:
+        return opset.shape_of(x) if reader == "shape" else relu(x, "relu")
+
+    rng, x = np.random.default_rng(0), parameter("x", -1, 12, 16)
+    scores = named(opset.matmul(x, x, False, True), "scores")
+    ends = [linear(rng, opset.softmax(scores, -1), (4, 12), "end"), second(rng, scores)]
+    step = quant.Step(use="MinMaxQuantization")
+    plan = quant.resolve(quant.load_model(finish(ends, [x])), [step], cpu)
+    (found,) = (each.reason for each in plan.operations if each.name == "scores")
+    assert ("for several readers" in found) is (reader == "values")
 
 
 def test_a_product_of_any_batch_has_scales_per_tensor(cpu: Target) -> None:

@@ -175,6 +175,19 @@ def test_ranges_of_fine_grids_hold_twice_what_was_seen() -> None:
     assert ranges["x/fq_output_0"][1] == pytest.approx(2 * largest)
 
 
+@pytest.mark.parametrize(("low", "high", "reach"), [(-6.0, 0.0, 6.0), (-6.0, 6.0, 6.0)])
+def test_ranges_of_fine_grids_stay_within_what_values_can_be(
+    low: float, high: float, reach: float
+) -> None:
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 8)
+    bounded = models.named(opset.clamp(x, low, high), "bounded")
+    model = models.finish([models.linear(rng, bounded, (4, 8), "linear")], [x])
+    given = [[np.full((1, 8), -4.0, np.float32)], [np.full((1, 8), -2.0, np.float32)]]
+    result = quant.quantize(model, given, target=runner.load_target("gna"))
+    ranges = {name: span for each in result.operations for name, span in each.ranges.items()}
+    assert ranges["bounded/fq_output_0"][1] == pytest.approx(reach)
+
+
 def test_ranges_of_fine_grids_are_those_that_were_asked_for() -> None:
     model = models.conv_relu_conv()
     given = models.samples(model)

@@ -86,6 +86,9 @@ def test_what_the_user_chose_and_other_widths_stay(
         ((1, FEW + 1), None),
         ((1, None, 8), UNKNOWN * 8),
         ((1, None, None, 16), None),
+        ((None, None), None),
+        ((1, 1, None), None),
+        ((1, 3, None, None), None),
         (None, None),
     ],
 )

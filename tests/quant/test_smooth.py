@@ -669,6 +669,8 @@ def test_a_product_that_several_layers_read_is_left_alone(function: str, cpu: Ta
     model = models.finish(ends, [x])
     samples = models.samples(model, 24)
     result = quant.quantize(model, samples, target=cpu)
+    scaled = [name for name in result.outcomes if name.startswith("smooth ")]
+    assert scaled == ["smooth x/fq_output_0"]
     sides = (models.evaluate_all(each, samples) for each in (model, result.model))
     for before, after in zip(*(zip(*side, strict=True) for side in sides), strict=True):
         assert sqnr_db(np.stack(before), np.stack(after)) > 25

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import quant
+from quant.errors import ParameterError
 from quant.plan import MinMaxPlan
 from quant.runtime import opset, ov
 from quant.scheme import Granularity
@@ -16,7 +17,13 @@ from tests import models
 from tests.models import constant, finish, named, parameter
 from tests.quant.results import sqnr_db
 
-BIASES: dict[str, Any] = {"none": None, "one number": 0.5, "rows": np.ones((1, 8, 1), np.float32)}
+BIASES: dict[str, Any] = {
+    "none": None,
+    "one number": 0.5,
+    "rows": np.ones((1, 8, 1), np.float32),
+    "columns": np.ones((1, 1, 12), np.float32),
+    "all": np.ones((1, 8, 12), np.float32),
+}
 
 
 def mixed_rows(batch: int, bias: str, reader: str) -> ov.Model:
@@ -44,9 +51,26 @@ def test_a_quantizer_below_compiles(batch: int, bias: str, reader: str, cpu: Tar
     assert sqnr_db(before, after) > 30
 
 
+def test_a_scale_per_row_that_does_not_compile_is_refused(cpu: Target) -> None:
+    asked = {"layers": [{"names": ["rows"], "granularity": "perchannel"}]}
+    for bias in ("rows", "none"):
+        model = quant.load_model(mixed_rows(1, bias, "conv"))
+        step = quant.Step(use="MinMaxQuantization", parameters={"weights": asked})
+        if bias == "rows":
+            quant.resolve(model, [step], cpu)
+            continue
+        with pytest.raises(
+            ParameterError, match="can't run weights of MatMul 'rows' with granularity"
+        ):
+            quant.resolve(model, [step], cpu)
+
+
 @pytest.mark.parametrize(
     ("bias", "expected"),
-    [("none", "PERTENSOR"), ("one number", "PERTENSOR"), ("rows", "PERCHANNEL")],
+    [
+        *((bias, "PERTENSOR") for bias in ("none", "one number", "columns", "all")),
+        ("rows", "PERCHANNEL"),
+    ],
 )
 def test_rows_have_scales_of_their_own_where_they_have_a_bias(
     bias: str, expected: str, cpu: Target
