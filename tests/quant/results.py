@@ -80,6 +80,13 @@ def sqnr_db(expected: Array, found: Array) -> float:
     return np.inf if noise == 0 else 10 * np.log10(float(np.square(expected).mean()) / noise)
 
 
+def outputs_db(fp32: ov.Model, quantized: ov.Model, samples: list[Any]) -> list[float]:
+    """The SQNR of each output, from a run of each model."""
+    sides = (models.evaluate_all(model, samples) for model in (fp32, quantized))
+    pairs = zip(*(zip(*side, strict=True) for side in sides), strict=True)
+    return [sqnr_db(*(np.concatenate(each, axis=None) for each in pair)) for pair in pairs]
+
+
 def integers(result: quant.Result, name: str, port: int = 1) -> Array:
     """The integers of a folded weight, their magnitudes."""
     chain = nodes_of(result.model)[f"{name}/fq_weights_{port}"]

@@ -17,7 +17,7 @@ from quant.runtime import core, opset, ov
 from quant.target import Target
 from tests import models
 from tests.models import constant, finish, linear, named, parameter
-from tests.quant.results import nodes_of, run, sqnr_db, status_of
+from tests.quant.results import nodes_of, outputs_db, run, sqnr_db, status_of
 
 LENGTH = 12
 GATES = {"lstm": 4, "gru": 3}
@@ -178,10 +178,7 @@ def test_a_state_that_is_joined_with_others_has_a_quantizer_of_its_own(
 def noise_db(model: ov.Model, target: Target) -> list[float]:
     """The SQNR of each output on 40 samples."""
     given = models.samples(model, 40)
-    quantized = quant.quantize(model, given, target=target).model
-    sides = (models.evaluate_all(each, given) for each in (model, quantized))
-    before, after = ([np.stack(each) for each in zip(*side, strict=True)] for side in sides)
-    return [sqnr_db(*pair) for pair in zip(before, after, strict=True)]
+    return outputs_db(model, quant.quantize(model, given, target=target).model, given)
 
 
 def streaming(kind: str, reaches: list[float]) -> ov.Model:

@@ -15,15 +15,7 @@ from quant.runtime import opset
 from quant.scheme import Mode, Scheme
 from quant.target import Support, Target
 from tests import models
-from tests.quant.results import W_SCHEME, content, quantized, run, sqnr_db
-
-
-def separate_sqnr_db(result: quant.Result, samples: list[Any]) -> list[float]:
-    """The SQNR of each output from two runs."""
-    before = models.evaluate_all(result.fp32, samples)
-    after = models.evaluate_all(result.model, samples)
-    pairs = zip(zip(*before, strict=True), zip(*after, strict=True), strict=True)
-    return [sqnr_db(np.concatenate(a, axis=None), np.concatenate(b, axis=None)) for a, b in pairs]
+from tests.quant.results import W_SCHEME, content, outputs_db, quantized, run
 
 
 @pytest.mark.parametrize(
@@ -37,7 +29,7 @@ def test_output_agrees_with_two_runs(name: str) -> None:
     result = quantized(name)
     samples = models.samples(result.fp32, 100)
     found = quant.diagnose(result, samples, size=100)
-    expected = separate_sqnr_db(result, samples)
+    expected = outputs_db(result.fp32, result.model, samples)
     # where a sum is fused into a convolution, reading its terms rounds one of them once more
     np.testing.assert_allclose([each.sqnr_db for each in found.outputs], expected, atol=0.5)
     assert found.sample_count == len(samples)
