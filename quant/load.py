@@ -3,7 +3,8 @@ graph.
 
 Normalized: OpenVINO's common (MOC) transformations are applied, which fuse spelled-out Swish, Gelu,
 HSwish, normalizations and scale-shifts; constants are f32; recurrent cells have one direction;
-every operation has a name that is unique and the same on every load.
+convolutions read pictures themselves, not their pixels as channels; every operation has a name that
+is unique and the same on every load.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from quant.runtime import (
     opset,
     ov,
 )
+from quant.space_to_depth import stride_instead
 
 
 def load_model(
@@ -53,6 +55,8 @@ def load_model(
         _reshape(model, inputs)
     is_compressed = _decompress_constants(model)
     _transform(model)
+    if stride_instead(model):
+        _transform(model)
     split_directions(model)
     _refuse_quantized(model)
     _name_operations(model, given, made_up, range(born, _counter()))
