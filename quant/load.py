@@ -16,6 +16,7 @@ import numpy as np
 
 from quant.directions import split_directions
 from quant.errors import LoadError, telling_line
+from quant.masks import guard_masks
 from quant.names import give_names
 from quant.runtime import (
     CONVERSION_ERRORS,
@@ -58,6 +59,7 @@ def load_model(
     if stride_instead(model):
         _transform(model)
     split_directions(model)
+    guard_masks(model)
     _refuse_quantized(model)
     _name_operations(model, given, made_up, range(born, _counter()))
     if is_compressed:

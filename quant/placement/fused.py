@@ -23,7 +23,20 @@ def takes_channels(graph: Graph, tensor: Tensor, axis: int) -> bool:
     is_misread = axis != 1 and graph.op(tensor).ranks[tensor.port] == _LEAST_RANK - 1
     if is_misread and any(op.type in _ON_AXIS_ONE for op in _fused(graph, tensor, axis)):
         return False
-    return not is_reduced(graph, tensor, axis)
+    return not (is_reduced(graph, tensor, axis) or may_be_vector(graph, tensor))
+
+
+def may_be_vector(graph: Graph, tensor: Tensor) -> bool:
+    """Whether a tensor that a convolution computes has nothing but channels once a dynamic batch
+    turns out to be 1. OpenVINO's CPU plugin computes garbage then from a scale per channel, as
+    behind a global pooling: 5 dB."""
+    batch, _, *places = graph.shape(tensor) or (1, 1)
+    return (
+        batch is None
+        and bool(places)
+        and set(places) <= {1}
+        and any(op.type in CONVOLUTIONS for op in _fused(graph, tensor, None))
+    )
 
 
 def is_reduced(graph: Graph, tensor: Tensor, axis: int) -> bool:

@@ -47,6 +47,8 @@ _LARGEST_EPSILON = 1e-4
 """Of a variance or a sum of squares."""
 _LARGEST_STRIDE = 3
 _MASKING = frozenset({"Select", "Convert", "Slice", "StridedSlice", "Gather"})
+_MASKS = {"ScaledDotProductAttention": 3}
+"""Ports of attention that are added to scores."""
 _SELECTIONS = frozenset(
     {"TopK", "NonMaxSuppression", "MulticlassNms", "MatrixNms", "DetectionOutput"}
     | {"ExperimentalDetectronDetectionOutput", "NMSRotated"}
@@ -59,7 +61,7 @@ def kept(graph: Graph, model_type: ModelType | None, target: Target) -> Kept:
     rules: list[Callable[[Graph], Iterator[tuple[Op, str]]]] = [
         _shape_computations,
         _bodies,
-        _compressed_weights,
+        _of_constants,
         _broken_weights,
         _double_precision,
         _recurrent_variants,
@@ -116,13 +118,15 @@ def _bodies_of(op: Op) -> list[ov.Model]:
     return [op.node.get_function()]
 
 
-def _compressed_weights(graph: Graph) -> Iterator[tuple[Op, str]]:
-    """Operations whose weights are no plain constant, yet depend on no input of the model."""
+def _of_constants(graph: Graph) -> Iterator[tuple[Op, str]]:
+    """Operations that depend on no input of the model, which run once at most, and those whose
+    weights come from such operations."""
     fed: set[int] = set()
     for op in graph.ops:
         if op.type in ("Parameter", "ReadValue") or any(t.op in fed for t in op.inputs):
             fed.add(op.index)
-    for op in graph.ops:
+        elif op.type != "Constant":
+            yield op, "is computed from constants alone"
         if op.type in LINEAR and any(
             t.op not in fed and not graph.is_constant(t) for t in op.inputs
         ):
@@ -279,16 +283,18 @@ def _post_processing(graph: Graph) -> Iterator[tuple[Op, str]]:
 
 
 def _logits(graph: Graph) -> Iterator[tuple[Op, str]]:
-    """Element-wise operations above a Softmax, which runs in floating point.
+    """Element-wise operations above a Softmax, which runs in floating point, or a fused
+    attention's mask.
 
     Attention masks come in here: their huge negative numbers would be all that a range holds.
     """
-    stop = LINEAR | RECURRENT | {"ScaledDotProductAttention"}
+    stop, through = LINEAR | RECURRENT | _MASKS.keys(), MOVING | ELEMENTWISE | _MASKING
     for start in graph.ops:
-        if start.type in SOFTMAX:
-            for op in above(graph, start, stop=stop, through=MOVING | ELEMENTWISE | _MASKING):
-                if op.type in ELEMENTWISE and graph.joins(op):
-                    yield op, f"feeds {start.type}, where masks are added"
+        if start.type not in SOFTMAX | _MASKS.keys():
+            continue
+        for op in above(graph, start, stop=stop, through=through, port=_MASKS.get(start.type)):
+            if op.type in ELEMENTWISE and graph.joins(op):
+                yield op, f"feeds {start.type}, where masks are added"
 
 
 def _squeeze_excitation(graph: Graph) -> Iterator[tuple[Op, str]]:

@@ -12,6 +12,7 @@ from quant.placement.cells import first_alike, mistaken
 from quant.placement.demand import Demand, demand
 from quant.placement.estimators import estimators, few, outside
 from quant.placement.fates import SKIPPED, operation_plans
+from quant.placement.fused import may_be_vector
 from quant.placement.groups import groups
 from quant.placement.ignored import ACTIVATIONS, ignored
 from quant.placement.kept import Kept, kept
@@ -289,7 +290,8 @@ def _channels(setting: _Setting, site: Site) -> int | None:
         return shape[1]
     may_be_one = shape[0] is None or set(shape[2:]) <= {None, 1}
     is_turned = setting.graph.op(site.tensor).type == "Transpose" and not site.is_output
-    return None if is_turned or (may_be_one and "Multiply" in readers) else shape[1]
+    is_mixed_up = may_be_one and "Multiply" in readers or may_be_vector(setting.graph, site.tensor)
+    return None if is_turned or is_mixed_up else shape[1]
 
 
 def _quantizer(
