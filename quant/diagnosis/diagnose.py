@@ -1,5 +1,8 @@
-"""Where a quantized model loses its accuracy: one small pass of its own, in f32, that infers the
+"""Where a quantized model loses its accuracy: two small passes of its own, in f32, that infer the
 original and the quantized model as one graph. Reductions run inside the graph.
+
+Outputs have a pass of their own: what reads the layers keeps OpenVINO from computing them as it
+does in the model alone, and from any mistake that it makes there.
 """
 
 from __future__ import annotations
@@ -7,11 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 
 from quant.diagnosis.alone import has_both
-from quant.diagnosis.observers import ALL, NOISE
+from quant.diagnosis.observers import ALL, NOISE, output_noise
 from quant.diagnosis.pair import Pair, pair
 from quant.diagnosis.probe import Key, Measure, Probe, Subject
 from quant.diagnosis.shares import noise_shares
@@ -26,6 +30,10 @@ from quant.statistics.tap import Tap
 
 SIZE = 32
 """Samples that a diagnosis reads by default."""
+
+FAULT_DB = 3.0
+"""What rounding a tensor once more, where it is measured, does not explain: it costs up to half a
+decibel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +63,16 @@ class LayerDiagnosis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputDiagnosis:
-    """One output of the model: as `LayerDiagnosis`; `name` as the model names it."""
+    """One output of the model: as `LayerDiagnosis`; `name` as the model names it.
+
+    Attributes:
+        observed_sqnr_db: `sqnr_db` while layers are measured, which keeps OpenVINO from computing
+            some of them together.
+    """
 
     name: str
     sqnr_db: float | None
+    observed_sqnr_db: float | None
     reason: str = ""
 
 
@@ -76,6 +90,19 @@ class Diagnosis:
         measured = [layer for layer in self.layers if layer.noise_share is not None]
         return tuple(sorted(measured, key=lambda layer: (-(layer.noise_share or 0), layer.name)))
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The outputs that come out far worse than the noise of the layers accounts for."""
+        return tuple(
+            f"output {each.name!r} has {each.sqnr_db:.1f} dB, but {each.observed_sqnr_db:.1f} dB "
+            "while its layers are measured one by one: OpenVINO computes something else than the "
+            "quantized model says; see which operations in ignored change that"
+            for each in self.outputs
+            if each.sqnr_db is not None
+            and each.observed_sqnr_db is not None
+            and each.sqnr_db < each.observed_sqnr_db - FAULT_DB
+        )
+
 
 def diagnose(
     result: Result, samples: Samples, *, size: int = SIZE, clipping: bool = True
@@ -88,11 +115,14 @@ def diagnose(
     Raises:
         SamplesError: there are no samples, or one does not fit.
     """
+    if not hasattr(samples, "__getitem__"):  # they are read twice
+        samples = list(islice(samples, size))
     joined = pair(result.fp32, result.model)
     probes = [
         probe for observe in (ALL if clipping else NOISE) for probe in observe(joined, result)
     ]
     means, count = _means(joined, probes, samples, size)
+    alone, _ = _means(joined, list(output_noise(joined, result)), samples, size)
     reasons = {p.key.subject: p.reason for p in probes if p.reason}
     layers = [each for each in result.operations if each.plan.status is Status.QUANTIZED]
     ends = {joined.biases.get(each.plan.name, each.plan.name): each.plan.name for each in layers}
@@ -102,8 +132,9 @@ def diagnose(
         outputs=tuple(
             OutputDiagnosis(
                 name=output.any_name if output.get_names() else str(position),
-                sqnr_db=_sqnr_db(means, position),
-                reason=_reason(means, reasons, position),
+                sqnr_db=_sqnr_db(alone, position),
+                observed_sqnr_db=_sqnr_db(means, position),
+                reason=_reason(alone, reasons, position),
             )
             for position, output in enumerate(result.fp32.outputs)
         ),

@@ -290,8 +290,10 @@ def _channels(setting: _Setting, site: Site) -> int | None:
         return shape[1]
     may_be_one = shape[0] is None or set(shape[2:]) <= {None, 1}
     is_turned = setting.graph.op(site.tensor).type == "Transpose" and not site.is_output
-    is_mixed_up = may_be_one and "Multiply" in readers or may_be_vector(setting.graph, site.tensor)
-    return None if is_turned or is_mixed_up else shape[1]
+    is_gated = may_be_one and "Multiply" in readers
+    if is_turned or is_gated or may_be_vector(setting.graph, site.tensor):
+        return None
+    return shape[1]
 
 
 def _quantizer(

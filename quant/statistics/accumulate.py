@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quant.errors import SamplesError
 from quant.parameters import Aggregator
 from quant.statistics.aggregate import aggregate
 from quant.statistics.kept import KeptRows
@@ -19,6 +20,8 @@ Rows = NDArray[Any]
 
 ONLINE = frozenset({Aggregator.MEAN, Aggregator.MAX, Aggregator.MIN})
 """Aggregators that need no sample's value again."""
+
+NO_RANGE = ", so it has no range; check the sample, or put the operations that read it into ignored"
 
 MOST_VALUES = 1 << 20
 """How many kept values are aggregated at once, so that memory does not grow with the samples."""
@@ -39,18 +42,19 @@ class Accumulator:
         seen = [each for need, each in self._columns.items() if not _is_online(need)]
         self._kept = np.unique(np.concatenate(seen)) if seen else np.zeros(0, dtype=np.intp)
         self._rows = KeptRows(len(self._kept))
-        self._count = 0
+        self._count = np.zeros(layout.width, dtype=np.int64)
         self._sum = np.zeros(layout.width, dtype=np.float64)
         self._min = np.full(layout.width, np.inf, dtype=np.float32)
         self._max = np.full(layout.width, -np.inf, dtype=np.float32)
 
     def add(self, rows: Rows) -> None:
-        """Takes the completed rows `[samples, width]` of samples."""
-        self._count += len(rows)
-        for row in rows:  # one after the other, so that sums do not depend on how many come at once
+        """Takes the completed rows `[samples, width]` of samples; NaN tells nothing."""
+        is_told = ~np.isnan(rows)
+        self._count += is_told.sum(axis=0)
+        for row in np.where(is_told, rows, 0):  # in order: sums do not depend on how many come
             self._sum += row
-        np.minimum(self._min, rows.min(axis=0), out=self._min)
-        np.maximum(self._max, rows.max(axis=0), out=self._max)
+        np.fmin(self._min, np.fmin.reduce(rows, axis=0), out=self._min)
+        np.fmax(self._max, np.fmax.reduce(rows, axis=0), out=self._max)
         if len(self._kept):
             self._rows.add(rows[:, self._kept])
 
@@ -66,7 +70,17 @@ class Accumulator:
         self._rows.close()
 
     def answers(self) -> dict[Need, NDArray[Any]]:
-        """The answers over all samples that were added, at least one."""
+        """The answers over all samples that were added, at least one.
+
+        Raises:
+            SamplesError: a tensor has no elements in any of them.
+        """
+        for need, columns in self._columns.items():
+            if not self._count[columns].all():
+                message = (
+                    f"the result of {need.tensor.op!r} has no elements in any sample{NO_RANGE}"
+                )
+                raise SamplesError(message)
         found: dict[Need, NDArray[Any]] = {
             need: self._answer(need, columns) for need, columns in self._columns.items()
         }
@@ -79,21 +93,29 @@ class Accumulator:
             return self._sum[columns]
         match need.aggregator:
             case Aggregator.MEAN:
-                return self._sum[columns] / self._count
+                return self._sum[columns] / self._count[columns]
             case Aggregator.MIN:
                 return self._min[columns].astype(np.float64)
             case Aggregator.MAX:
                 return self._max[columns].astype(np.float64)
         places = np.searchsorted(self._kept, columns)
         if need.aggregator is None:
-            values = self._rows.columns(places)
+            values = _filled(self._rows.columns(places))
             return values.reshape(-1, need.channels).astype(np.float64)
-        few = max(1, MOST_VALUES // self._count)
+        few = max(1, MOST_VALUES // self._rows.count)
         found = np.empty(len(places), dtype=np.float64)
         for i in range(0, len(places), few):
-            part = self._rows.columns(places[i : i + few])
+            part = _filled(self._rows.columns(places[i : i + few]))
             found[i : i + few] = aggregate(part, need.aggregator)
         return found
+
+
+def _filled(rows: Rows) -> Rows:
+    """The rows with what they tell in place of NaN, over again, column by column."""
+    for column in np.flatnonzero(np.isnan(rows).any(axis=0)):
+        is_told = ~np.isnan(rows[:, column])
+        rows[~is_told, column] = np.resize(rows[is_told, column], int((~is_told).sum()))
+    return rows
 
 
 def _is_online(need: Need) -> bool:

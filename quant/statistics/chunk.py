@@ -21,12 +21,12 @@ MOST_ROWS, MOST_VALUES = 16, 1 << 20
 class Chunk:
     """A few rows that are completed and handed to the accumulators of their subsets together.
 
-    `broken`: the first sample that has no ranges, a tap that tells it, and what is wrong there.
+    `broken`: the first sample that holds NaN or infinity, and a tap that tells it.
     """
 
     def __init__(self, layout: Layout, accumulators: Sequence[Accumulator]) -> None:
         count = min(max(MOST_VALUES // max(layout.width, 1), 1), MOST_ROWS)
-        self.broken: tuple[int, Tap, str] | None = None
+        self.broken: tuple[int, Tap] | None = None
         self._layout, self._accumulators = layout, accumulators
         self._rows = np.empty((count, layout.width), dtype=np.float32)
         self._indices: list[int] = []
@@ -52,7 +52,7 @@ class Chunk:
             return
         rows = self._rows[: len(self._indices)]
         self._layout.complete(rows)
-        self._find_empty(rows)
+        self._layout.blank(rows)
         members = np.array(self._members)
         for accumulator, chosen in zip(self._accumulators, members.T, strict=True):
             if chosen.any():
@@ -62,10 +62,4 @@ class Chunk:
 
     def _find_broken(self, index: int, vector: Array) -> None:
         if self.broken is None and not (is_finite := np.isfinite(vector)).all():
-            tap = self._layout.tap_of(int(np.argmin(is_finite)))
-            self.broken = (index, tap, "holds NaN or infinity")
-
-    def _find_empty(self, rows: Array) -> None:
-        for index, row in zip(self._indices, rows, strict=True):
-            if self.broken is None and (tap := self._layout.empty(row)) is not None:
-                self.broken = (index, tap, "has no elements")
+            self.broken = (index, self._layout.tap_of(int(np.argmin(is_finite))))

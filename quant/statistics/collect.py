@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from quant.errors import SamplesError
 from quant.runtime import ov
-from quant.statistics.accumulate import Accumulator
+from quant.statistics.accumulate import NO_RANGE, Accumulator
 from quant.statistics.calibration import calibration_model
 from quant.statistics.chunk import Chunk
 from quant.statistics.need import Need, Statistics
@@ -52,9 +52,5 @@ def collect_needs(
     return Statistics(values=values, sample_count=total)
 
 
-def _broken(index: int, tap: Tap, fault: str) -> SamplesError:
-    message = (
-        f"the result of {tap.op!r} {fault}, so it has no range; check the sample, or put the "
-        "operations that read it into ignored"
-    )
-    return SamplesError(message, index)
+def _broken(index: int, tap: Tap) -> SamplesError:
+    return SamplesError(f"the result of {tap.op!r} holds NaN or infinity{NO_RANGE}", index)

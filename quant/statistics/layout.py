@@ -36,6 +36,7 @@ class Layout:
         following: a column, the columns of whose values it takes one, and which.
         known: a column, and its value.
         extremes: for each tensor a column of its minima, and that of the same channel's maximum.
+        together: for each of these tensors, all its columns.
         magnitudes: columns, and those of the minima and maxima that they are the larger one of.
         squares: columns, and those of the norms and counts that they are the mean square of.
     """
@@ -48,6 +49,7 @@ class Layout:
     following: tuple[tuple[int, Columns, Extreme], ...]
     known: tuple[tuple[int, float], ...]
     extremes: tuple[Columns, Columns]
+    together: tuple[Columns, ...]
     magnitudes: tuple[Columns, Columns, Columns]
     squares: tuple[Columns, Columns, Columns]
 
@@ -71,14 +73,12 @@ class Layout:
             return next(tap for tap, columns in self.columns.items() if row[0] in columns)
         return next(tap for tap, places in self.points.items() if place in places)
 
-    def empty(self, row: Rows) -> Tap | None:
-        """A tap of a tensor without elements, whose minimum is above its maximum, in a completed
-        row; None where there is none."""
+    def blank(self, rows: Rows) -> None:
+        """Puts NaN for all that completed rows tell of tensors without elements, as a sample may
+        have some: their minima are above their maxima."""
         low, high = self.extremes
-        places = np.flatnonzero(row[low] > row[high])
-        if not places.size:
-            return None
-        return next(tap for tap, own in self.columns.items() if low[places[0]] in own)
+        for i, place in zip(*np.nonzero(rows[:, low] > rows[:, high]), strict=True):
+            rows[i, self.together[place]] = np.nan
 
     def complete(self, rows: Rows) -> None:
         """Fills all columns of `[samples, width]` behind those."""
@@ -126,6 +126,7 @@ def layout(
     columns |= behind | {t: np.full(t.length, at, dtype=np.intp) for t, at in constants.items()}
     derived, width = _placed([each for each in asked if each not in sources], width)
     columns |= derived
+    extremes, together = _extremes(columns)
     return computed, Layout(
         columns=columns,
         points={each: values[each] for each in computed if each.reduction is Reduction.POINTS},
@@ -137,7 +138,8 @@ def layout(
             for each, source in following.items()
         ),
         known=tuple((at, known[each]) for each, at in constants.items()),
-        extremes=_extremes(columns),
+        extremes=extremes,
+        together=together,
         magnitudes=_derived(columns, [t for t in derived if t.reduction is Reduction.ABS_MAX]),
         squares=_derived(columns, [t for t in derived if t.reduction is Reduction.MEAN_SQUARE]),
     )
@@ -169,15 +171,20 @@ def _placed(taps: Iterable[Tap], start: int) -> tuple[dict[Tap, Columns], int]:
     return found, start
 
 
-def _extremes(columns: Mapping[Tap, Columns]) -> tuple[Columns, Columns]:
-    pairs = [
-        (low[:1], columns[high][:1])
+def _extremes(
+    columns: Mapping[Tap, Columns],
+) -> tuple[tuple[Columns, Columns], tuple[Columns, ...]]:
+    """A column of minima and one of maxima for each tensor, and all columns of each."""
+    of_tensors: dict[tuple[str, int], list[Columns]] = {}
+    for each, own in columns.items():
+        of_tensors.setdefault((each.op, each.port), []).append(own)
+    pairs = {
+        (each.op, each.port): (low[0], columns[high][0])
         for each, low in columns.items()
         if each.reduction is Reduction.MIN and (high := each.of(Reduction.MAX)) in columns
-    ]
-    none = [(np.zeros(0, dtype=np.intp),) * 2]
-    lows, highs = (np.concatenate(each) for each in zip(*none, *pairs, strict=True))
-    return lows, highs
+    }
+    lows, highs = np.array([*pairs.values()], dtype=np.intp).reshape(-1, 2).T
+    return (lows, highs), tuple(np.concatenate(of_tensors[tensor]) for tensor in pairs)
 
 
 def _derived(columns: Mapping[Tap, Columns], taps: list[Tap]) -> tuple[Columns, Columns, Columns]:

@@ -39,7 +39,8 @@ def make_report(
 ) -> Report:
     """The report of a run. `seconds`: `load_s` and `total_s`, which the run does not see."""
     plan, result, outputs = run.plan, run.result, _outputs(run)
-    notes = (*plan.notes, *result.warnings, *_advice(outputs, recipe), *notes)
+    found = () if run.diagnosis is None else run.diagnosis.warnings
+    notes = (*plan.notes, *result.warnings, *found, *_advice(outputs, recipe), *notes)
     return Report(
         recipe=_subject(run, recipe),
         target=plan.target,

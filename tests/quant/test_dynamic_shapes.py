@@ -58,6 +58,30 @@ def attention(sizes: Sizes) -> ov.Model:
     return finish([opset.matmul(rows, inner, False, False)], [x])
 
 
+def pooled(pool: Callable[[Any], Any]) -> Build:
+    """Two convolutions behind a global pooling, as in gates and in MobileNetV3's head."""
+
+    def build(sizes: Sizes) -> ov.Model:
+        rng, x = np.random.default_rng(0), parameter("x", *sizes)
+        mean = pool(relu(conv(rng, x, (16, 16, 3, 3), "conv1"), "relu1"))
+        inner = relu(conv(rng, mean, (32, 16, 1, 1), "conv2"), "relu2")
+        weights = constant(normal(rng, 32, 1, 1, 1, 1, fan_in=1), "weights")
+        filtered = relu(
+            opset.group_convolution(inner, weights, [1, 1], [0, 0], [0, 0], [1, 1]), "r"
+        )
+        return finish([conv(rng, filtered, (4, 32, 1, 1), "conv3")], [x])
+
+    return build
+
+
+def mean(x: Any) -> Any:
+    return opset.reduce_mean(x, np.array([2, 3]), keep_dims=True)
+
+
+def maximum(x: Any) -> Any:
+    return opset.reduce_max(x, np.array([2, 3]), keep_dims=True)
+
+
 CASES: list[tuple[Build, Sizes, float]] = [
     (gate, PICTURE, 28),
     (gate, POINT, 28),
@@ -67,6 +91,8 @@ CASES: list[tuple[Build, Sizes, float]] = [
     (product(lambda _, x: relu(x, "relu")), MAPS, 33),
     (product(lambda _, x: opset.mvn(x, np.array([-1]), True, 1e-5, "inside_sqrt")), MAPS, 25),
     (attention, ROWS, 25),
+    (pooled(mean), PICTURE, 28),
+    (pooled(maximum), PICTURE, 28),
 ]
 
 

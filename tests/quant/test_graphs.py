@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 import quant
 import runner
 from quant.plan import Status
+from quant.runtime import opset
 from tests import models
 from tests.graphs import GRAPHS, unrolled_lstm
-from tests.quant.results import WIDE, nodes_of, sqnr_db
+from tests.quant.results import WIDE, nodes_of, outputs_db, run, sqnr_db
 from tests.random_graphs import random_model
 
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -267,3 +268,16 @@ def test_every_graph_can_be_diagnosed(case: Case) -> None:
         each.plan.name for each in result.operations if each.plan.status is Status.QUANTIZED
     ]
     assert all(each.reason for each in found.outputs if each.sqnr_db is None)
+
+
+def test_what_a_gate_multiplies_has_a_range_of_its_own() -> None:
+    """On the NPU too: values of up to 100 times a gate of at most 1."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 8, 8, 8)
+    wide = models.relu(models.conv(rng, x, (16, 8, 3, 3), "conv1", gain=30), "wide")
+    pooled = opset.reduce_mean(wide, np.array([2, 3]), keep_dims=True)
+    gate = opset.sigmoid(models.conv(rng, pooled, (16, 16, 1, 1), "gate", gain=0.03))
+    gated = models.named(opset.multiply(wide, gate), "gated")
+    model = models.finish([models.conv(rng, gated, (4, 16, 1, 1), "conv2")], [x])
+    for name in ("npu", "vpu"):
+        result = run(model, runner.load_target(name))
+        assert outputs_db(model, result.model, models.samples(model, 8, seed=1))[0] > 25

@@ -229,12 +229,25 @@ def test_means_and_points_of_single_values_stand_side_by_side() -> None:
     np.testing.assert_allclose(found[needs[2]], np.tile(found[mean], (POINTS, 1)), atol=1e-6)
 
 
-def test_a_sample_without_elements_has_no_range() -> None:
-    """OpenVINO's extremes of it would be the largest numbers there are."""
+def test_a_sample_without_elements_tells_nothing() -> None:
+    """As an expert that no token goes to. OpenVINO's extremes of it would be the largest numbers
+    there are."""
+    rows = [np.arange(3 * count, dtype=np.float32).reshape(count, 3) for count in (2, 0, 1, 0)]
+    low = dataclasses.replace(MEAN, reduction=Reduction.MIN, channel_axis=1, channels=3)
+    high = dataclasses.replace(low, reduction=Reduction.MAX)
+    median, every = (dataclasses.replace(high, aggregator=a) for a in (Aggregator.MEDIAN, None))
+    found = collect_needs(model_of([(-1, 3)]), [low, high, median, every], rows).values
+    np.testing.assert_array_equal(found[low], [0, 1, 2])
+    np.testing.assert_array_equal(found[high], [1.5, 2.5, 3.5])
+    np.testing.assert_array_equal(found[median], [1.5, 2.5, 3.5])
+    assert set(map(tuple, found[every])) == {(3, 4, 5), (0, 1, 2)}
+
+
+def test_without_elements_in_any_sample_there_is_no_range() -> None:
     needs = [
         dataclasses.replace(MEAN, reduction=each, channel_axis=1, channels=3)
         for each in (Reduction.MIN, Reduction.MAX)
     ]
-    samples = [np.full((count, 3), 5, np.float32) for count in (2, 0, 1)]
-    with pytest.raises(SamplesError, match="sample 1: the result of 't0' has no elements"):
+    samples = [np.zeros((0, 3), np.float32)] * 2
+    with pytest.raises(SamplesError, match="the result of 't0' has no elements in any sample"):
         collect_needs(model_of([(-1, 3)]), needs, samples)

@@ -1,0 +1,46 @@
+"""Nets that look at some rows only: an expert may get none of a sample's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import quant
+from quant.plan import Status
+from quant.runtime import opset, ov
+from quant.target import Target
+from tests import models
+from tests.quant.results import outputs_db, status_of
+
+CHANNELS, EXPERTS = 16, 3
+
+
+def mixture() -> ov.Model:
+    """Each row goes to one of three experts of two layers, and back to its place."""
+    rng, x = np.random.default_rng(0), models.parameter("x", -1, CHANNELS)
+    scores = models.linear(rng, x, (EXPERTS, CHANNELS), "route")
+    k, axis = np.int64(1), 1
+    chosen = opset.topk(scores, k, axis, "max", "value", index_element_type="i64").output(1)
+    found: ov.Node = x
+    for i in range(EXPERTS):
+        places = opset.non_zero(opset.equal(chosen, opset.constant(np.array([[i]]))))
+        rows = opset.gather(places, opset.constant(np.int64(0)), opset.constant(np.int64(0)))
+        taken = opset.gather(x, rows, opset.constant(np.int64(0)))
+        inner = opset.relu(models.linear(rng, taken, (2 * CHANNELS, CHANNELS), f"up{i}"))
+        made = models.linear(rng, inner, (CHANNELS, 2 * CHANNELS), f"down{i}")
+        where = opset.unsqueeze(rows, opset.constant(np.int64(1)))
+        found = opset.scatter_nd_update(found, where, made)
+    return models.finish([models.linear(rng, found, (4, CHANNELS), "out")], [x])
+
+
+@pytest.mark.parametrize("parameters", [{}, {"use_fast_bias": False}])
+def test_an_expert_that_gets_no_row_of_some_samples(
+    cpu: Target, parameters: dict[str, bool]
+) -> None:
+    model = mixture()
+    result = quant.quantize(model, models.samples(model, 60), target=cpu, **parameters)
+    kept = {name for name, status in status_of(result).items() if status is Status.QUANTIZED}
+    assert {f"up{i}" for i in range(EXPERTS)} <= kept
+    samples = models.samples(model, 20, seed=1)
+    assert min(outputs_db(model, result.model, samples)) > 25
+    assert quant.diagnose(result, samples).outputs[0].sqnr_db > 25
