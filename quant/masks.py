@@ -1,24 +1,24 @@
 """Attention masks, kept out of what OpenVINO takes for scales.
 
-A model with a quantizer anywhere goes through OpenVINO's low-precision transformations, which take
-`(x - 1) * c` for integers with zero point and scale, and compute what is added to it before they
-multiply by the scale: `(x - (1 - b / c)) * c`. Where `c` masks scores out, `b`, such as the bias of
-relative positions, is nothing beside 1: an encoder of T5 has 6 dB instead of 30 (2026.4.1).
+OpenVINO's low-precision transformations take `(x - 1) * c` for integers with zero point and scale,
+and add `b` before they multiply by the scale: `(x - (1 - b / c)) * c`. Where `c` masks scores out,
+`b`, such as the bias of relative positions, is nothing beside 1: an encoder of T5 has 6 dB instead
+of 30 (2026.4.1).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from quant.runtime import opset, ov
+from quant.apart import apart
+from quant.runtime import ov
 
 _LARGE = 1e4
 """From here on f32 holds less than four digits of `1 - b / c` for a `b` of 1."""
-_LOWEST = float(np.finfo(np.float32).min)
 
 
 def guard_masks(model: ov.Model) -> None:
-    """Sets a Maximum that changes nothing behind every multiplication by such a number."""
+    """Keeps what is multiplied by such a number apart."""
     for node in model.get_ordered_ops():
         if node.get_type_name() != "Multiply" or not _is_masking(node):
             continue
@@ -27,7 +27,7 @@ def guard_masks(model: ov.Model) -> None:
             for port in node.output(0).get_target_inputs()
             if port.get_node().get_type_name() != "Result"
         ]
-        guarded = opset.maximum(node, opset.constant(np.float32(_LOWEST)))
+        guarded = apart(node)
         for port in readers:
             port.replace_source_output(guarded.output(0))
 

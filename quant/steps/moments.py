@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quant.apart import apart
 from quant.plan import TuningSite
 from quant.runtime import opset, ov
 
@@ -30,8 +31,11 @@ def moments_of(x: ov.Output, y: ov.Output, node: ov.Node, site: TuningSite) -> l
         y: the output that it is to have.
         node: the layer.
     """
-    inputs = _rows(x) if node.get_type_name() == "MatMul" else _patches(x, node, site)
-    outputs = _rows(y) if node.get_type_name() == "MatMul" else _channels(y, site.groups)
+    x = apart(opset.convert(x, "f32"))  # else zeros around a picture may be no zeros in integers
+    y = opset.convert(y, "f32")
+    is_matmul = node.get_type_name() == "MatMul"
+    inputs = _rows(x) if is_matmul else _patches(x, node, site)
+    outputs = _rows(y) if is_matmul else _grouped(y, site.groups, site.channels)
     shape = inputs.get_output_partial_shape(0)
     if shape.is_static and (step := int(np.prod(shape.to_shape())) // LARGEST + 1) > 1:
         inputs, outputs = _every(inputs, step), _every(outputs, step)
@@ -43,28 +47,22 @@ def moments_of(x: ov.Output, y: ov.Output, node: ov.Node, site: TuningSite) -> l
     return [opset.matmul(full, both, False, True), squares]
 
 
-def _rows(x: ov.Output) -> ov.Node:
+def _rows(x: ov.Node) -> ov.Node:
     """`[.., C]` as `[1, C, N]`."""
-    rank = x.get_partial_shape().rank.get_length()
-    channels = x.get_partial_shape()[rank - 1].get_length()
-    flat = opset.reshape(_f32(x), _ints(1, -1, channels), special_zero=False)
+    *_, channels = x.get_output_partial_shape(0)
+    flat = opset.reshape(x, _ints(1, -1, channels.get_length()), special_zero=False)
     return opset.transpose(flat, _ints(0, 2, 1))
 
 
-def _channels(y: ov.Output, groups: int) -> ov.Node:
+def _grouped(x: ov.Node, groups: int, each: int) -> ov.Node:
     """`[B, G * O, ..]` as `[G, O, N]`."""
-    each = y.get_partial_shape()[1].get_length() // groups
-    return _grouped(_f32(y), groups, each)
-
-
-def _grouped(x: Any, groups: int, each: int) -> ov.Node:
     count = int(np.prod(x.get_output_partial_shape(0).to_shape()[2:]))
     split = opset.reshape(x, _ints(-1, groups, each, count), special_zero=False)
     order = opset.transpose(split, _ints(1, 2, 0, 3))
     return opset.reshape(order, _ints(groups, each, -1), special_zero=False)
 
 
-def _patches(x: ov.Output, node: ov.Node, site: TuningSite) -> ov.Node:
+def _patches(x: ov.Node, node: ov.Node, site: TuningSite) -> ov.Node:
     """`[B, G * C, ..]` as `[G, taps * C, N]`: for each tap of the kernel what it is multiplied
     by."""
     about = node.get_attributes()
@@ -72,7 +70,7 @@ def _patches(x: ov.Output, node: ov.Node, site: TuningSite) -> ov.Node:
     outside = node.output(0).get_partial_shape().to_shape()[2:]
     kernel = node.input_value(1).get_partial_shape().to_shape()[-spatial:]
     begin, end = ([0, 0, *about[key]] for key in ("pads_begin", "pads_end"))
-    padded = opset.pad(_f32(x), _ints(*begin), _ints(*end), "constant", np.float32(0))
+    padded = opset.pad(x, _ints(*begin), _ints(*end), "constant", np.float32(0))
     parts = []
     for tap in np.ndindex(*kernel):
         first = np.array(tap) * about["dilations"]
@@ -86,10 +84,6 @@ def _patches(x: ov.Output, node: ov.Node, site: TuningSite) -> ov.Node:
 def _every(x: ov.Node, step: int) -> ov.Node:
     last = np.iinfo(np.int64).max
     return opset.slice(x, _ints(0), _ints(last), _ints(step), _ints(2))
-
-
-def _f32(x: ov.Output) -> ov.Node:
-    return opset.convert(x, "f32")
 
 
 def _ints(*values: int) -> Array:

@@ -38,6 +38,11 @@ class Moments:
     cross: Array
     outputs: Array
 
+    @property
+    def count(self) -> float:
+        """How many positions were seen."""
+        return float(self.inputs[0, -1, -1])
+
     def __add__(self, other: Moments) -> Moments:
         return Moments(
             inputs=self.inputs + other.inputs,
