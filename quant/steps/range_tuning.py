@@ -1,7 +1,7 @@
 """Ranges of activations by the squared error that their quantizers make on FP32's tensors.
 
-One pass scores a few sizes of every range at once. Zero points stay, so that a range grows or
-shrinks about zero.
+One pass scores a few sizes of every range at once. Zero points stay, so that a range grows about
+zero.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from quant.work import Work
 
 Array = NDArray[Any]
 
-RATIOS = (1.0, 0.6, 0.7, 0.8, 0.9, 1.1, 1.25, 1.4, 1.6, 1.8, 2.0)
-"""Candidates for a range, times the range as it is; the first of equal ones is taken."""
+RATIOS = (1.0, 1.1, 1.25, 1.4, 1.6, 1.8, 2.0)
+"""Candidates for a range, times the range as it is; the first of equal ones is taken. None is
+smaller: how far ranges reach beyond what the samples hold was decided with the range, and samples
+without large values would take it back (a spotter of wake words 25 -> 13 dB)."""
 
 
 def tune_ranges(
