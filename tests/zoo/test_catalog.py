@@ -49,7 +49,7 @@ def test_one_damaged_model_fails_alone(
     assert main(command) == 0
     good = cases(project)
     assert {status for status, _ in good.values()} == {"pass", "inconclusive"}
-    assert len(good) == 15
+    assert len(good) == 16
 
     monkeypatch.setenv("RECIPE_ROOT_ZOO", str(damaged_zoo(tmp_path / "damaged")))
     assert main(command) == 1

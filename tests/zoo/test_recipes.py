@@ -76,20 +76,20 @@ def test_five_targets_in_one_recipe(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert code == 0
 
 
-@pytest.mark.parametrize("preset", ["performance", "mixed"])
-def test_detection_keeps_its_verdict_honest(
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_detector_keeps_the_limit_with_a_tenth_reverted(
     preset: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The limit guards against breakage only: the interval of the drop on 128 pictures is +-0.015.
-
-    The recipe's own bound of 0.005 decides its verdict.
-    """
+    """Mean average precision of 128 pictures: as uneven as metrics get. What a fully quantized one
+    loses is a draw, of 0.02 at most so far."""
     code, report = apply("yolox_nano", preset, tmp_path, capsys)
-    drop = report["metrics"]["map"]["drop"]
-    assert drop <= 0.03
-    verdict = "pass" if drop <= 0.005 else "fail"
-    assert [check["status"] for check in report["checks"]] == [verdict]
-    assert code == (0 if verdict == "pass" else 1)
+    reverted, quantized = report["quantization"]["reverted"], report["quantization"]["quantized"]
+    assert report["control"]["reached"]
+    assert report["metrics"]["map"]["drop"] <= 0.005
+    assert [check["status"] for check in report["checks"]] == ["pass", "pass"]
+    assert len(reverted) <= (len(reverted) + quantized) / 10
+    assert len(report["control"]["trials"]) <= len(reverted) + quantized
+    assert code == 0
 
 
 def test_placement_on_the_zoo_is_as_recorded() -> None:
@@ -166,4 +166,5 @@ def test_attention_without_model_type_is_named(
 
 @pytest.mark.parametrize("name", ["resnet8", "minilm", "yolox_nano", "fsdd_tdnn"])
 def test_no_needless_warning(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert apply(name, "performance", tmp_path, capsys)[1]["notes"] == []
+    notes = apply(name, "performance", tmp_path, capsys)[1]["notes"]
+    assert [note for note in notes if not note.startswith("the plan is that with nothing")] == []
