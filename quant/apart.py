@@ -17,5 +17,5 @@ _LOWEST = np.finfo(np.float32).min
 
 
 def apart(tensor: Any) -> ov.Node:
-    """The same f32 values, to which no scale or zero point comes down."""
+    """The same finite f32 values, to which no scale or zero point comes down."""
     return opset.maximum(tensor, opset.constant(_LOWEST))

@@ -25,8 +25,10 @@ def guard_masks(model: ov.Model) -> None:
         readers = [
             port
             for port in node.output(0).get_target_inputs()
-            if port.get_node().get_type_name() != "Result"
+            if port.get_node().get_type_name() not in ("Result", "Maximum")
         ]
+        if not readers:
+            continue
         guarded = apart(node)
         for port in readers:
             port.replace_source_output(guarded.output(0))
@@ -35,6 +37,8 @@ def guard_masks(model: ov.Model) -> None:
 def _is_masking(node: ov.Node) -> bool:
     factors = [value.get_node() for value in node.input_values()]
     return node.get_element_type() == ov.Type.f32 and any(
-        factor.get_type_name() == "Constant" and bool((np.abs(factor.data) >= _LARGE).all())
+        factor.get_type_name() == "Constant"
+        and factor.data.size > 0
+        and bool((np.abs(factor.data) >= _LARGE).all())
         for factor in factors
     )

@@ -33,7 +33,7 @@ def operation_noise(pair: Pair, result: Result) -> Iterator[Probe]:
         if each.plan.type in _ROUNDED_WHERE_READ:
             yield Probe(Key(Measure.SIGNAL, name), None, _ROUNDED)
         else:
-            yield from _noise(name, before, after)
+            yield from _noise(pair, name, before, after)
 
 
 def own_noise(pair: Pair, result: Result) -> Iterator[Probe]:
@@ -42,7 +42,8 @@ def own_noise(pair: Pair, result: Result) -> Iterator[Probe]:
     for each in _quantized(result):
         name = each.plan.name
         before, _ = pair.biased(name, pair.quantized)
-        if each.plan.type in _ROUNDED_WHERE_READ or not before.get_element_type().is_real():
+        is_read = each.plan.type not in _ROUNDED_WHERE_READ and name not in pair.uneven
+        if not (is_read and before.get_element_type().is_real()):
             continue
         yield from made[name]
 
@@ -57,14 +58,14 @@ def joined_noise(pair: Pair, result: Result) -> Iterator[Probe]:
             before, after = (
                 nodes[tensor.op].output(tensor.port) for nodes in (pair.fp32, pair.quantized)
             )
-            yield from _noise(tensor, before, after)
+            yield from _noise(pair, tensor, before, after)
 
 
 def output_noise(pair: Pair, result: Result) -> Iterator[Probe]:
     """Signal and noise at every output of the model."""
     outputs = zip(pair.fp32_outputs, pair.quantized_outputs, strict=True)
     for position, (before, after) in enumerate(outputs):
-        yield from _noise(position, before, after)
+        yield from _noise(pair, position, before, after)
 
 
 def clipped(pair: Pair, result: Result) -> Iterator[Probe]:
@@ -88,7 +89,10 @@ def _quantized(result: Result) -> Iterator[OperationResult]:
     return (each for each in result.operations if each.plan.status is Status.QUANTIZED)
 
 
-def _noise(subject: Subject, before: ov.Output, after: ov.Output) -> Iterator[Probe]:
+def _noise(pair: Pair, subject: Subject, before: ov.Output, after: ov.Output) -> Iterator[Probe]:
+    if before.get_node().get_friendly_name() in pair.uneven:
+        yield Probe(Key(Measure.SIGNAL, subject), None, "its length depends on values")
+        return
     kind = before.get_element_type()
     if not kind.is_real():
         reason = f"its values are {kind.to_string()}, no floating-point numbers"

@@ -10,13 +10,19 @@ from quant.steps import bias
 
 Nodes = dict[str, ov.Node]
 
+_CHOOSING = frozenset(
+    {"NonZero", "Unique", "NonMaxSuppression", "MulticlassNms", "MatrixNms", "NMSRotated"}
+)
+"""Operations whose results are as long as their inputs' values say."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
     """Operations by name, and the output tensors, of two models that read the same Parameters.
 
     `is_wide`: whether the quantized one forbids devices to quantize on their own. `biases`: the
-    Add of a linear operation's bias, by that one's name.
+    Add of a linear operation's bias, by that one's name. `uneven`: the operations whose results'
+    lengths depend on values, so that the two models' may differ.
     """
 
     fp32: Nodes
@@ -27,6 +33,7 @@ class Pair:
     sinks: tuple[ov.Node, ...]
     is_wide: bool
     biases: dict[str, str] = field(default_factory=dict)
+    uneven: frozenset[str] = frozenset()
 
     def biased(self, name: str, nodes: Nodes) -> tuple[ov.Output, ov.Output]:
         """An operation's output in FP32 and in the nodes of a quantized model; behind the bias,
@@ -50,7 +57,19 @@ def pair(fp32: ov.Model, quantized: ov.Model) -> Pair:
         sinks=(*first.get_sinks(), *sinks),
         is_wide=quantized.has_rt_info(NO_DYNAMIC_QUANTIZATION),
         biases={name: add for name, node in nodes.items() if (add := _bias(node))},
+        uneven=_uneven(nodes),
     )
+
+
+def _uneven(nodes: Nodes) -> frozenset[str]:
+    found: set[str] = set()
+    for name, node in nodes.items():
+        above = [value.get_node().get_friendly_name() for value in node.input_values()]
+        if node.get_type_name().startswith("Scatter"):  # as long as what it writes into
+            above = above[:1]
+        if node.get_type_name() in _CHOOSING or not found.isdisjoint(above):
+            found.add(name)
+    return frozenset(found)
 
 
 def join(model: ov.Model, parameters: tuple[ov.Node, ...]) -> None:

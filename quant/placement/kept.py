@@ -47,6 +47,8 @@ _LARGEST_EPSILON = 1e-4
 """Of a variance or a sum of squares."""
 _LARGEST_STRIDE = 3
 _MASKING = frozenset({"Select", "Convert", "Slice", "StridedSlice", "Gather"})
+_SOURCES = frozenset({"Parameter", "ReadValue", "RandomUniform", "Multinomial"})
+"""What is not the same in every inference."""
 _MASKS = {"ScaledDotProductAttention": 3}
 """Ports of attention that are added to scores."""
 _SELECTIONS = frozenset(
@@ -119,11 +121,11 @@ def _bodies_of(op: Op) -> list[ov.Model]:
 
 
 def _of_constants(graph: Graph) -> Iterator[tuple[Op, str]]:
-    """Operations that depend on no input of the model, which run once at most, and those whose
+    """Operations that depend on no input of the model, which need to run once only, and those whose
     weights come from such operations."""
     fed: set[int] = set()
     for op in graph.ops:
-        if op.type in ("Parameter", "ReadValue") or any(t.op in fed for t in op.inputs):
+        if op.type in _SOURCES or any(t.op in fed for t in op.inputs):
             fed.add(op.index)
         elif op.type != "Constant":
             yield op, "is computed from constants alone"

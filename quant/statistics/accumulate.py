@@ -50,9 +50,10 @@ class Accumulator:
     def add(self, rows: Rows) -> None:
         """Takes the completed rows `[samples, width]` of samples; NaN tells nothing."""
         is_told = ~np.isnan(rows)
-        self._count += is_told.sum(axis=0)
-        for row in np.where(is_told, rows, 0):  # in order: sums do not depend on how many come
-            self._sum += row
+        is_whole = bool(is_told.all())
+        self._count += len(rows) if is_whole else is_told.sum(axis=0)
+        for row in rows if is_whole else np.where(is_told, rows, 0):
+            self._sum += row  # in order, so that sums do not depend on how many come at once
         np.fmin(self._min, np.fmin.reduce(rows, axis=0), out=self._min)
         np.fmax(self._max, np.fmax.reduce(rows, axis=0), out=self._max)
         if len(self._kept):
@@ -111,10 +112,12 @@ class Accumulator:
 
 
 def _filled(rows: Rows) -> Rows:
-    """The rows with what they tell in place of NaN, over again, column by column."""
+    """The rows with what others tell in place of NaN, evenly picked, column by column: what reads
+    them compares tensors sample by sample."""
     for column in np.flatnonzero(np.isnan(rows).any(axis=0)):
         is_told = ~np.isnan(rows[:, column])
-        rows[~is_told, column] = np.resize(rows[is_told, column], int((~is_told).sum()))
+        told, missing = rows[is_told, column], int((~is_told).sum())
+        rows[~is_told, column] = told[np.arange(missing) * len(told) // missing]
     return rows
 
 

@@ -53,4 +53,7 @@ def collect_needs(
 
 
 def _broken(index: int, tap: Tap) -> SamplesError:
-    return SamplesError(f"the result of {tap.op!r} holds NaN or infinity{NO_RANGE}", index)
+    fault = "holds NaN or infinity"
+    if tap.outlier_prob is not None:
+        fault += ", or no elements to take a quantile of"
+    return SamplesError(f"the result of {tap.op!r} {fault}{NO_RANGE}", index)

@@ -170,6 +170,9 @@ def _tune(
     work: Work, plan: TuningPlan, site: TuningSite, train: Moments, held_out: Moments
 ) -> None:
     """Changes the channels of a layer whose error falls on the samples that were held out."""
+    if not (train.count and held_out.count):
+        work.outcomes[f"tune {site.operation}"] = "nothing: too few samples reach it"
+        return
     node = work.nodes[site.operation]
     old, original = _weights(work, node, site)
     levels = work.levels[site.quantizer]  # wider ones may have been scaled against overflow

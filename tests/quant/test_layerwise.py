@@ -140,6 +140,20 @@ def test_moments_of_a_convolution(
     assert error.max() < 1e-4 * (squares / seen.inputs[:, -1:, -1]).max()
 
 
+def test_zeros_around_a_picture_are_zeros_in_moments() -> None:
+    """Also where what is padded is quantized: OpenVINO pads integers with the integer 0, which
+    stands for half of the range after it has made them signed."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 4, 1)
+    low, high = models.constant(0, "low"), models.constant(2, "high")
+    quantized = opset.fake_quantize(opset.relu(x), low, high, low, high, 256)
+    w = rng.standard_normal((8, 4, 3)).astype(np.float32)
+    node = opset.convolution(quantized, models.constant(w, "w"), [1], [1], [1], [1])
+    site = TuningSite(operation="layer", quantizer="", groups=1, channels=8, width=12)
+    found = moments_of(quantized.output(0), node.output(0), node, site)
+    products, _ = models.evaluate(models.finish(found, [x]), [np.ones((1, 4, 1), np.float32)])
+    np.testing.assert_allclose(np.diag(products[0])[:12], [0] * 4 + [1] * 4 + [0] * 4, atol=0.02)
+
+
 def tune(model: ov.Model, target: Target, **more: Any) -> tuple[TuningPlan, quant.Result]:
     """The model with weights of few levels, tuned."""
     steps = [

@@ -88,3 +88,4 @@ def test_outputs_keep_their_names() -> None:
     loaded = quant.load_model(model)
     assert [output.get_names() for output in loaded.outputs] == [{"y0"}, {"y1"}]
     assert nodes_of(loaded)["y"].input_value(0).get_node().get_type_name() == "Maximum"
+    assert len(quant.load_model(loaded).get_ops()) == len(loaded.get_ops())

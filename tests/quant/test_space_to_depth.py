@@ -105,7 +105,7 @@ def expect_same(model: ov.Model, loaded: ov.Model) -> None:
 @given(
     st.sampled_from(MOVES),
     st.integers(2, 3),
-    st.integers(1, 3),
+    st.integers(2, 3),
     st.integers(1, 4),
     st.integers(1, 2),
     st.sampled_from([-1, 1, 3]),
@@ -159,12 +159,75 @@ def _halves(x: ov.Node) -> ov.Node:
     return opset.concat(opset.split(x, opset.constant(np.array(2)), 2).outputs(), 1)
 
 
+def _one_twice(x: ov.Node) -> ov.Node:
+    """One part twice, and another one not at all."""
+    parts = focus(x, 2).input_values()
+    return opset.concat([parts[0], parts[0], *parts[1:3]], 1)
+
+
+def _one_constant(x: ov.Node) -> ov.Node:
+    parts = focus(x, 2).input_values()
+    zeros = models.constant(np.zeros((2, CHANNELS, 4, 4), np.float32), "zeros")
+    return opset.concat([zeros, *parts[1:]], 1)
+
+
+def _folded(x: ov.Node) -> ov.Node:
+    """One axis shorter, another one longer."""
+    return models.reshape(x, [-1, 2 * CHANNELS, 2, 16], "folded")
+
+
+def _long_steps(x: ov.Node) -> ov.Node:
+    return blocks_first(x, 8)
+
+
 @pytest.mark.parametrize("batch", [-1, 2])
-@pytest.mark.parametrize("moved", [_twice, _turned, _some, _halves])
+@pytest.mark.parametrize(
+    "moved", [_twice, _turned, _some, _halves, _one_twice, _folded, _long_steps]
+)
 def test_other_moves_stay(moved: Callable[[ov.Node], ov.Node], batch: int) -> None:
     model = stem(moved, [batch, 8, 8], 3)
     loaded = load_model(model)
     assert sum(kinds(loaded).values()) > 1
+    expect_same(model, loaded)
+
+
+def test_constants_among_the_pixels_stay() -> None:
+    model = stem(_one_constant, [2, 8, 8], 3)
+    loaded = load_model(model)
+    assert kinds(loaded)["Concat"] == 1
+    expect_same(model, loaded)
+
+
+def test_frames_of_a_waveform_stay() -> None:
+    """Strides as long as frames are slow."""
+    model = stem(lambda x: reshaped(x, 16), [1, 64], 3)
+    loaded = load_model(model)
+    assert kinds(loaded)["Convolution"] < sum(kinds(loaded).values())
+    expect_same(model, loaded)
+
+
+def test_two_in_a_row() -> None:
+    x = models.parameter("x", 1, CHANNELS, 16, 16)
+    rng = np.random.default_rng(0)
+    first = models.conv(rng, focus(x, 2), (CHANNELS, 12, 3, 3), "first", bias=False)
+    model = models.finish([models.conv(rng, focus(first, 2), (4, 12, 3, 3), "second")], [x])
+    loaded = load_model(model)
+    assert kinds(loaded) == {"Convolution": 2}
+    expect_same(model, loaded)
+
+
+@pytest.mark.parametrize("pad", ["same_upper", "same_lower", "valid"])
+@pytest.mark.parametrize("kernel", [2, 3])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_padding_by_rule(pad: str, kernel: int, stride: int) -> None:
+    x = models.parameter("x", 1, CHANNELS, 12, 14)
+    drawn = np.random.default_rng(0).standard_normal((4, 12, kernel, kernel)).astype(np.float32)
+    weights = models.constant(drawn, "weights")
+    strides, ones = [stride, stride], [1, 1]
+    conv = opset.convolution(focus(x, 2), weights, strides, [0, 0], [0, 0], ones, pad)
+    model = models.finish([conv], [x])
+    loaded = load_model(model)
+    assert kinds(loaded) == {"Convolution": 1}
     expect_same(model, loaded)
 
 
