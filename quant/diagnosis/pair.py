@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from quant.graph import view
 from quant.placement.tables import LINEAR
+from quant.placement.walks import uneven
 from quant.runtime import NO_DYNAMIC_QUANTIZATION, opset, ov
 from quant.steps import bias
 
 Nodes = dict[str, ov.Node]
-
-_CHOOSING = frozenset(
-    {"NonZero", "Unique", "NonMaxSuppression", "MulticlassNms", "MatrixNms", "NMSRotated"}
-)
-"""Operations whose results are as long as their inputs' values say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,19 +54,8 @@ def pair(fp32: ov.Model, quantized: ov.Model) -> Pair:
         sinks=(*first.get_sinks(), *sinks),
         is_wide=quantized.has_rt_info(NO_DYNAMIC_QUANTIZATION),
         biases={name: add for name, node in nodes.items() if (add := _bias(node))},
-        uneven=_uneven(nodes),
+        uneven=uneven(view(fp32)),
     )
-
-
-def _uneven(nodes: Nodes) -> frozenset[str]:
-    found: set[str] = set()
-    for name, node in nodes.items():
-        above = [value.get_node().get_friendly_name() for value in node.input_values()]
-        if node.get_type_name().startswith("Scatter"):  # as long as what it writes into
-            above = above[:1]
-        if node.get_type_name() in _CHOOSING or not found.isdisjoint(above):
-            found.add(name)
-    return frozenset(found)
 
 
 def join(model: ov.Model, parameters: tuple[ov.Node, ...]) -> None:

@@ -1,10 +1,26 @@
-"""The way up a graph: what an operation depends on."""
+"""The way up a graph, what an operation depends on, and down from what chooses by values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from quant.graph import Graph, Op, Tensor
+
+_CHOOSING = frozenset(
+    {"NonZero", "Unique", "NonMaxSuppression", "MulticlassNms", "MatrixNms", "NMSRotated"}
+)
+"""Operations whose results are as long as their inputs' values say."""
+
+
+def uneven(graph: Graph) -> frozenset[str]:
+    """The names of operations whose results' lengths depend on values, so that those of a quantized
+    model may differ."""
+    found: set[int] = set()
+    for op in graph.ops:  # what is scattered is as long as what it is written into
+        sources = op.inputs[:1] if op.type.startswith("Scatter") else op.inputs
+        if op.type in _CHOOSING or any(tensor.op in found for tensor in sources):
+            found.add(op.index)
+    return frozenset(graph.ops[i].name for i in found)
 
 
 def above(

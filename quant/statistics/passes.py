@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -175,12 +176,23 @@ def _run(
             try:
                 queue.start_async(inputs, position)
             except RuntimeError as error:
-                message = f"the model can't be run on it: {str(error).strip().splitlines()[-1]}"
-                raise SamplesError(message, index) from error
+                raise _unrunnable(error, "it, or on one before", index) from error
             total += 1
-    finally:  # a request that calls back while the interpreter shuts down aborts the process
+    except BaseException:  # a request that calls back while the interpreter ends aborts the process
+        with suppress(RuntimeError):  # which is told already
+            queue.wait_all()
+        raise
+    try:
         queue.wait_all()
+    except RuntimeError as error:
+        raise _unrunnable(error, "one of the last samples") from error
     return total
+
+
+def _unrunnable(error: RuntimeError, which: str, index: int | None = None) -> SamplesError:
+    """Requests fail later than they start, so that it is not sure which sample it was."""
+    reason = str(error).strip().splitlines()[-1]
+    return SamplesError(f"the model can't be run on {which}: {reason}", index)
 
 
 class _Order:

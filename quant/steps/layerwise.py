@@ -18,6 +18,7 @@ from quant.fake_quantize import Levels, to_integers
 from quant.graph import Graph, Op, attributes
 from quant.inference import Inference
 from quant.parameters import LayerwiseParameters
+from quant.placement.walks import uneven
 from quant.plan import (
     ActivationQuantizer,
     MinMaxPlan,
@@ -53,9 +54,12 @@ def plan(graph: Graph, parameters: LayerwiseParameters, quantization: MinMaxPlan
     """The layers to tune, those of equal depth together."""
     sites: dict[int, TuningSite] = {}
     skipped: dict[str, str] = {}
+    lengths = uneven(graph)
     for quantizer in quantization.weights:
         op = graph.by_name[quantizer.consumers[0].op]
         reason = _reason(graph, op, quantizer)
+        if op.name in lengths:
+            reason = "how many rows it reads depends on values"
         if reason:
             skipped |= {port.op: reason for port in quantizer.consumers}
         else:

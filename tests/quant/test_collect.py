@@ -332,3 +332,14 @@ def test_values_of_every_sample_are_kept_wherever(
 def test_what_is_no_series_of_samples(given: Any) -> None:
     with pytest.raises(SamplesError, match=f"samples is {given}; expected an iterable of what"):
         collect_needs(identity(*SHAPE), [need(Reduction.MEAN)], given)
+
+
+@pytest.mark.parametrize("place", [0, 7, 15])
+def test_a_sample_that_fails_while_it_runs_is_told(place: int) -> None:
+    """Requests fail later than they start, and the last ones when the queue is waited for."""
+    x, y = (models.parameter(name, -1, 3) for name in "xy")
+    model = models.finish([models.named(opset.add(x, y), "same")], [x, y])
+    samples = [[np.ones((2, 3), np.float32), np.ones((2, 3), np.float32)] for _ in range(16)]
+    samples[place][1] = np.ones((5, 3), np.float32)
+    with pytest.raises(SamplesError, match=r"the model can't be run on (it|one of the last)"):
+        collect_needs(model, [need(Reduction.MEAN)], samples)
