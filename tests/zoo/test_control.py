@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.zoo.test_recipes import RECIPES, apply_file
+from tests.zoo.test_recipes import apply_file, changed
 
 pytestmark = [
     pytest.mark.zoo,
@@ -18,17 +18,13 @@ pytestmark = [
 
 def controlled(name: str, parameters: str, folder: Path, *changes: tuple[str, str]) -> Path:
     """A copy of a zoo recipe under accuracy control; `changes` are made to its text."""
-    text = (RECIPES / f"{name}.yaml").read_text(encoding="utf-8")
-    for old, new in (
+    return changed(
+        name,
+        folder,
         ("use: DefaultQuantization", "use: AccuracyAwareQuantization"),
         ('preset: "${preset}"', f'preset: "${{preset}}", {parameters}'),
         *changes,
-    ):
-        assert old in text
-        text = text.replace(old, new)
-    path = folder / f"{name}.yaml"
-    path.write_text(text, encoding="utf-8")
-    return path
+    )
 
 
 def test_attention_without_model_type_keeps_the_limit(
@@ -47,6 +43,18 @@ def test_attention_without_model_type_keeps_the_limit(
     assert report["metrics"]["accuracy"]["drop"] <= 0.01
     assert len(report["quantization"]["reverted"]) <= 6
     assert len(report["control"]["trials"]) <= 20
+
+
+def test_a_detector_keeps_a_narrower_limit_than_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = changed("yolox_nano", tmp_path, ("maximal_drop: 0.005", "maximal_drop: 0.003"))
+    _, report = apply_file(recipe, "performance", tmp_path, capsys)
+    reverted, quantized = report["quantization"]["reverted"], report["quantization"]["quantized"]
+    assert report["control"]["reached"]
+    assert report["metrics"]["map"]["drop"] <= 0.003
+    assert len(reverted) <= (len(reverted) + quantized) / 10
+    assert len(report["control"]["trials"]) <= len(reverted) + quantized
 
 
 def test_a_recurrent_net_keeps_the_limit(
