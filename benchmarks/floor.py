@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from benchmarks.folder import Samples, read_model, read_samples
-from quant.runtime import core, ov
-from runner.inference import THROUGHPUT, drained
+from quant.runtime import core, drained, ov
+from runner.inference import THROUGHPUT
 
 AT_LEAST_S = 1.0
 """Short passes are repeated for so long: a single one of milliseconds tells nothing."""

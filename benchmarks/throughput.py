@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmarks.folder import Samples, read_samples
-from quant.runtime import core, ov
-from runner.inference import THROUGHPUT, drained
+from quant.runtime import core, drained, ov
+from runner.inference import THROUGHPUT
 
 T = TypeVar("T")
 SECONDS = 2.0

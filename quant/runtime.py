@@ -8,6 +8,8 @@ the stub. And CPU kernels are held below AMX where it is there but hidden.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 if "openvino" not in sys.modules:
@@ -74,6 +76,23 @@ def many_samples(model: ov.Model) -> dict[str, Any]:
     return {**F32, "PERFORMANCE_HINT": "LATENCY" if is_wide else "THROUGHPUT"}
 
 
+@contextmanager
+def drained(queue: ov.AsyncInferQueue) -> Iterator[None]:
+    """Waits for all requests at the end, also after an error.
+
+    A request that still runs when its queue is gone, or when the interpreter ends, crashes the
+    process; `wait_all` stops at the first one that failed.
+    """
+    try:
+        yield
+        queue.wait_all()
+    except BaseException:
+        for request in queue:
+            with suppress(RuntimeError):  # which is told already
+                request.wait()
+        raise
+
+
 __all__ = [
     "CONVERSION_ERRORS",
     "F32",
@@ -81,6 +100,7 @@ __all__ = [
     "FrontEndManager",
     "apply_moc_transformations",
     "core",
+    "drained",
     "many_samples",
     "opset",
     "ov",

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from quant.runtime import ov
+from quant.runtime import drained, ov
 from runner.data.open import Selection
 from runner.foreign_errors import mapped_errors
-from runner.inference import LATENCY, THROUGHPUT, by_position, compile_model, drained
+from runner.inference import LATENCY, THROUGHPUT, by_position, compile_model
 from runner.progress import Progress, silent
 from runner.recipe.recipe import BenchmarkSource
 from runner.report.report import Latency, Performance, Repeat, Speed

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 
-from quant.runtime import F32, core, many_samples, ov
+from quant.runtime import F32, core, drained, many_samples, ov
 from runner.data.sample import Array, InputInfo, Sample
 from runner.foreign_errors import mapped_errors
 from runner.metrics.metric import Outputs
@@ -22,18 +21,6 @@ def compile_model(model: ov.Model, device: str, options: dict[str, str]) -> ov.C
     """
     with mapped_errors(f"compile the model for {device}"):
         return core().compile_model(model, device, options)
-
-
-@contextmanager
-def drained(queue: ov.AsyncInferQueue) -> Iterator[None]:
-    """Waits for all requests at the end, also after an error.
-
-    A request that calls back while the interpreter shuts down aborts the process.
-    """
-    try:
-        yield
-    finally:
-        queue.wait_all()
 
 
 class Inference:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from quant.errors import SamplesError
 from quant.plan import Subset
-from quant.runtime import core, many_samples, ov
+from quant.runtime import core, drained, many_samples, ov
 
 Array = NDArray[Any]
 Samples = Iterable[Any]
@@ -167,7 +166,7 @@ def _run(
         lambda request, position: order.put(position, [t.data for t in request.output_tensors])
     )
     total = 0
-    try:
+    with drained(queue):
         for position, (index, sample) in enumerate(samples):
             inputs = _fit(model, sample, index)
             if is_stateful:
@@ -178,14 +177,10 @@ def _run(
             except RuntimeError as error:
                 raise _unrunnable(error, "it, or on one before", index) from error
             total += 1
-    except BaseException:  # a request that calls back while the interpreter ends aborts the process
-        with suppress(RuntimeError):  # which is told already
+        try:
             queue.wait_all()
-        raise
-    try:
-        queue.wait_all()
-    except RuntimeError as error:
-        raise _unrunnable(error, "one of the last samples") from error
+        except RuntimeError as error:
+            raise _unrunnable(error, "one of the last samples") from error
     return total
 
 

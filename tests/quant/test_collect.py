@@ -341,5 +341,6 @@ def test_a_sample_that_fails_while_it_runs_is_told(place: int) -> None:
     model = models.finish([models.named(opset.add(x, y), "same")], [x, y])
     samples = [[np.ones((2, 3), np.float32), np.ones((2, 3), np.float32)] for _ in range(16)]
     samples[place][1] = np.ones((5, 3), np.float32)
-    with pytest.raises(SamplesError, match=r"the model can't be run on (it|one of the last)"):
-        collect_needs(model, [need(Reduction.MEAN)], samples)
+    for _ in range(20):  # requests behind it that were not waited for crashed about every fifth
+        with pytest.raises(SamplesError, match=r"the model can't be run on (it|one of the last)"):
+            collect_needs(model, [need(Reduction.MEAN)], samples)
