@@ -37,6 +37,12 @@ class Stretch:
     factor: NDArray[Any] | float = 1.0
     shift: NDArray[Any] | float = 0.0
 
+    def done(self, values: NDArray[Any]) -> NDArray[Any]:
+        """What becomes of the given values; themselves where nothing does."""
+        if not np.any(self.shift) and np.all(np.asarray(self.factor) == 1):
+            return values
+        return np.asarray((values - self.shift) / self.factor, dtype=values.dtype)
+
     def undone(self, values: NDArray[Any]) -> NDArray[Any]:
         """The tensor's values that become the given ones."""
         return np.asarray(values * self.factor + self.shift)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quant.emulation import PLAIN
 from quant.fake_quantize import Levels, to_integers
 from quant.runtime import NO_DYNAMIC_QUANTIZATION, opset, ov
 from quant.work import Work
@@ -24,15 +25,16 @@ _WIDEST = 16
 
 
 def fold(work: Work) -> None:
-    """Replaces every FakeQuantize of a constant weight by integers and their scale; the numbers
-    that they come from are let go one by one."""
+    """Replaces every FakeQuantize of a constant by integers and their scale; the numbers that they
+    come from are let go one by one."""
     for name, levels in work.levels.items():
         if name not in work.nodes:
             continue
         node = work.nodes[name]
         source = node.input_value(0).get_node()
         if source.get_type_name() == "Constant" and levels.bits <= _WIDEST:
-            folded = _integers(source, levels, work.integers.pop(name, None))
+            values = work.stretches.get(name, PLAIN).done(source.data)
+            folded = _integers(source, values, levels, work.integers.pop(name, None))
             folded.set_friendly_name(name)
             node.output(0).replace(folded.output(0))
             work.nodes[name] = folded
@@ -51,16 +53,17 @@ def forbid_dynamic_quantization(model: ov.Model) -> None:
     model.set_rt_info("0", NO_DYNAMIC_QUANTIZATION)
 
 
-def _integers(constant: Any, levels: Levels, integers: Array | None) -> ov.Node:
-    """The chain that computes the same values as the FakeQuantize did, or others' if given."""
-    stored = _stored(constant.data, levels, integers)
+def _integers(constant: Any, values: Array, levels: Levels, integers: Array | None) -> ov.Node:
+    """The chain that computes what the FakeQuantize made of a constant's values, or of integers if
+    given."""
+    stored = _stored(values, levels, integers)
     stored.set_friendly_name(constant.get_friendly_name())
     kind = constant.get_element_type().to_dtype()
-    values = opset.convert(stored, kind)
+    found = opset.convert(stored, kind)
     zero = levels.zero_point
     if zero.any():
-        values = opset.subtract(values, opset.constant(zero.astype(kind)))
-    return opset.multiply(values, opset.constant(levels.scale.astype(kind)))
+        found = opset.subtract(found, opset.constant(zero.astype(kind)))
+    return opset.multiply(found, opset.constant(levels.scale.astype(kind)))
 
 
 def unfolded(node: ov.Node) -> ov.Node | None:

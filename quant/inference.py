@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Sized
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 
 from quant.plan import Subset
@@ -35,18 +35,13 @@ class Inference:
 
     def each(
         self,
-        model: ov.Model | ov.CompiledModel,
+        model: ov.Model,
         subset: Subset,
         add: Callable[[int, list[Array]], None],
-        more: Mapping[str, Array] | None = None,
     ) -> int:
         """One pass; `add` takes each sample's index and the model's outputs, in sample order.
 
         Outputs should be reduced inside the graph. Returns the number of samples.
-
-        Args:
-            model: one that several passes run is handed in `compiled`.
-            more: values of inputs that the model has behind the samples' own, by name and in order.
         """
         return infer(
             model,
@@ -54,7 +49,6 @@ class Inference:
             [subset],
             lambda index, _, values: add(index, values),
             self.progress,
-            more,
         )
 
 

@@ -206,7 +206,7 @@ class OverflowPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BiasPlan:
-    """What BiasCorrection will correct: the sites of a stage in one pass, stage after stage.
+    """What BiasCorrection will correct: the sites of a stage together, stage after stage.
 
     `skipped`: operations with quantized weights that it can't correct.
     """
@@ -215,11 +215,6 @@ class BiasPlan:
     threshold: float | None
     stages: tuple[tuple[BiasSite, ...], ...]
     skipped: tuple[str, ...] = ()
-
-    @property
-    def passes(self) -> int:
-        """How often it reads its samples: once for FP32, and once for each stage."""
-        return 1 + len(self.stages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,7 +323,7 @@ class TuningSite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TuningPlan:
-    """What LayerwiseTuning will tune: the sites of a stage in one pass, stage after stage.
+    """What LayerwiseTuning will tune: the sites of a stage together, stage after stage.
 
     `ranges`: quantizers whose ranges may be resized. `sweeps`: how often every weight is looked
     at. `decay`: pull towards the original weights. `skipped`: layers that can't be tuned, each
@@ -341,11 +336,6 @@ class TuningPlan:
     ranges: tuple[ActivationQuantizer, ...]
     stages: tuple[tuple[TuningSite, ...], ...]
     skipped: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def passes(self) -> int:
-        """How often it reads its samples: once for the ranges, and once for each stage."""
-        return 1 + len(self.stages)
 
 
 StepPlan = (

@@ -7,6 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from quant.clones import by_name
 from quant.emulation import Stretch
 from quant.fake_quantize import Levels
 from quant.runtime import ov
@@ -48,4 +49,4 @@ class Work:
     has_mixed_layers: bool = False
 
     def __post_init__(self) -> None:
-        self.nodes = {node.get_friendly_name(): node for node in self.model.get_ordered_ops()}
+        self.nodes = by_name(self.model)

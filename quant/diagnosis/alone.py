@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quant.diagnosis.pair import Nodes, Pair, by_name, join
+from quant.clones import Nodes, by_name, join
+from quant.diagnosis.pair import Pair
 from quant.diagnosis.probe import Key, Measure, Probe, difference, squares
 from quant.diagnosis.sketch import Rows, sketch
 from quant.emulation import taken_off, unrounded

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from quant.clones import Nodes, by_name, join
 from quant.graph import view
 from quant.placement.tables import LINEAR
 from quant.placement.walks import uneven
 from quant.runtime import NO_DYNAMIC_QUANTIZATION, opset, ov
 from quant.steps import bias
-
-Nodes = dict[str, ov.Node]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,17 +55,6 @@ def pair(fp32: ov.Model, quantized: ov.Model) -> Pair:
         biases={name: add for name, node in nodes.items() if (add := _bias(node))},
         uneven=uneven(view(fp32)),
     )
-
-
-def join(model: ov.Model, parameters: tuple[ov.Node, ...]) -> None:
-    """Has a model read the Parameters of another."""
-    for ours, theirs in zip(parameters, model.get_parameters(), strict=True):
-        theirs.output(0).replace(ours.output(0))
-
-
-def by_name(model: ov.Model) -> Nodes:
-    """A model's operations in topological order."""
-    return {node.get_friendly_name(): node for node in model.get_ordered_ops()}
 
 
 def _bias(node: ov.Node) -> str:

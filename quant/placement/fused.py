@@ -30,11 +30,11 @@ def may_be_vector(graph: Graph, tensor: Tensor) -> bool:
     """Whether a tensor that a convolution computes has nothing but channels once a dynamic batch
     turns out to be 1. OpenVINO's CPU plugin computes garbage then from a scale per channel, as
     behind a global pooling: 5 dB."""
-    batch, _, *places = graph.shape(tensor) or (1, 1)
+    batch, *others = graph.shape(tensor) or (1,)
     return (
         batch is None
-        and bool(places)
-        and set(places) <= {1}
+        and len(others) > 1
+        and set(others[1:]) <= {1}
         and any(op.type in CONVOLUTIONS for op in _fused(graph, tensor, None))
     )
 

@@ -26,6 +26,7 @@ from quant.placement.tables import (
     MOVING,
     MULTI_INPUT_PASSTHROUGH,
     RECURRENT,
+    SOURCES,
     WEIGHTED,
     is_nonnegative,
     value_readers,
@@ -47,8 +48,6 @@ _LARGEST_EPSILON = 1e-4
 """Of a variance or a sum of squares."""
 _LARGEST_STRIDE = 3
 _MASKING = frozenset({"Select", "Convert", "Slice", "StridedSlice", "Gather"})
-_SOURCES = frozenset({"Parameter", "ReadValue", "RandomUniform", "Multinomial"})
-"""What is not the same in every inference."""
 _MASKS = {"ScaledDotProductAttention": 3}
 """Ports of attention that are added to scores."""
 _SELECTIONS = frozenset(
@@ -125,7 +124,7 @@ def _of_constants(graph: Graph) -> Iterator[tuple[Op, str]]:
     weights come from such operations."""
     fed: set[int] = set()
     for op in graph.ops:
-        if op.type in _SOURCES or any(t.op in fed for t in op.inputs):
+        if op.type in SOURCES or any(t.op in fed for t in op.inputs):
             fed.add(op.index)
         elif op.type != "Constant":
             yield op, "is computed from constants alone"

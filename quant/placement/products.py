@@ -11,9 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from quant.graph import Graph, Op, Tensor
+from quant.placement.fused import is_fused
 from quant.placement.kept import Kept
 from quant.placement.sites import Site
-from quant.placement.tables import ACTIVATION_FUNCTIONS, ELEMENTWISE, MULTIPLYING
+from quant.placement.tables import ACTIVATION_FUNCTIONS, ELEMENTWISE, MULTIPLYING, SOURCES
+from quant.placement.walks import above
+
+_PRODUCTS = MULTIPLYING | {"Einsum"}
+
+_IN_ORDER = frozenset({"Concat", "Reshape", "Squeeze", "Unsqueeze"})
 
 REASON = "OpenVINO gets a quantizer behind a product with a constant per head or column wrong"
 
@@ -24,10 +30,42 @@ def behind_products(graph: Graph, placed: Iterable[Site]) -> Kept:
     return {reader.port.op: REASON for site in broken for reader in site.readers}
 
 
-def is_product(graph: Graph, tensor: Tensor) -> bool:
-    """Whether a tensor is a product of two tensors, or made of one element by element."""
-    *_, top = _chain(graph, tensor)
-    return top.type in MULTIPLYING and graph.joins(top)
+def holds_product(graph: Graph, tensor: Tensor) -> bool:
+    """Whether a tensor, or a part of it, is a product of two tensors of rank 3, in the order in
+    which that is computed: a scale per column behind one does not compile either."""
+    queue, seen = [tensor], set()
+    while queue:
+        op = graph.op(queue.pop())
+        if op.index in seen:
+            continue
+        seen.add(op.index)
+        if op.type in _PRODUCTS and op.ranks[0] == 3 and _varies_twice(graph, op):
+            return True
+        if is_fused(graph, op) or op.type in _IN_ORDER or _is_in_order(graph, op):
+            queue += [source for _, source in graph.data_inputs(op)]
+    return False
+
+
+def _varies_twice(graph: Graph, op: Op) -> bool:
+    """Whether two of an operation's inputs depend on the model's: weights may be computed, too."""
+    return sum(_varies(graph, tensor) for _, tensor in graph.data_inputs(op)) > 1
+
+
+def _varies(graph: Graph, tensor: Tensor) -> bool:
+    top = graph.op(tensor)
+    ops = (top, *above(graph, top, stop=frozenset()))
+    sources = (graph.op(each) for op in ops for each in op.inputs)
+    return any(op.type in SOURCES for op in (top, *sources))
+
+
+def _is_in_order(graph: Graph, op: Op) -> bool:
+    """Whether a Transpose only moves axes of size 1, as OpenVINO's plugin knows."""
+    if op.type != "Transpose" or not graph.is_constant(op.inputs[1]):
+        return False
+    shape = graph.shape(op.inputs[0]) or ()
+    order = [int(axis) for axis in graph.op(op.inputs[1]).node.data.reshape(-1)]
+    moved = [axis for axis in order if shape[axis] != 1] if shape else order
+    return moved == sorted(moved)
 
 
 def _is_scaled_product(graph: Graph, tensor: Tensor) -> bool:

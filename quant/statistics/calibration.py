@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from quant.clones import by_name
 from quant.placement.tables import SIGN_KEEPING, is_nonnegative
 from quant.runtime import opset, ov
 from quant.statistics.constants import Constants
@@ -32,7 +33,7 @@ def calibration_model(model: ov.Model, needs: Iterable[Need]) -> tuple[ov.Model,
     tensor, which is still in the processor's cache then, and need not be kept for later.
     """
     clone = model.clone()
-    nodes = {node.get_friendly_name(): node for node in clone.get_ordered_ops()}
+    nodes = by_name(clone)
     places = {name: place for place, name in enumerate(nodes)}
     wanted = sorted(dict.fromkeys(map(tap, needs)), key=lambda each: places[each.op])
     vector, columns = measured(wanted, lambda each: nodes[each.op].output(each.port))

@@ -39,28 +39,20 @@ def sample_count(samples: Samples, subsets: Iterable[Subset]) -> int:
     return len(set[int]().union(*(every if c is None else c for c in chosen)).intersection(every))
 
 
-def compiled(model: ov.Model) -> ov.CompiledModel:
-    """A model made ready for passes over samples."""
-    return core().compile_model(model, "CPU", many_samples(model))
-
-
 def infer(
-    model: ov.Model | ov.CompiledModel,
+    model: ov.Model,
     samples: Samples,
     subsets: Sequence[Subset],
     add: Callable[[int, tuple[bool, ...], list[Array]], None],
     progress: Progress | None = None,
-    more: Mapping[str, Array] | None = None,
 ) -> int:
     """Runs a model over the samples that any of the subsets holds; returns how many there were.
 
     Args:
-        model: one that is run over samples more than once is handed in `compiled`.
         samples: arrays, lists in input order, or mappings by input name; batch axis included.
         add: takes, in sample order, a sample's index, for each subset whether it holds the sample,
             and the values of the model's outputs, which change when it returns.
         progress: called with the number of samples that are done.
-        more: values, the same for all samples, of inputs behind those that samples have.
 
     Raises:
         SamplesError: there are none, one does not fit, or a shuffle was asked of an iterator.
@@ -71,22 +63,12 @@ def infer(
     def taken(index: int, values: list[Array]) -> None:
         add(index, tuple(each is None or index in each for each in chosen), values)
 
-    ready = compiled(model) if isinstance(model, ov.Model) else model
-    numbered = _numbered(samples, chosen, count)
-    if more:
-        numbered = ((index, _extended(sample, more)) for index, sample in numbered)
-    total = _run(ready, numbered, taken, progress)
+    ready = core().compile_model(model, "CPU", many_samples(model))
+    total = _run(ready, _numbered(samples, chosen, count), taken, progress)
     if total == 0:
         message = "there are no calibration samples"
         raise SamplesError(message)
     return total
-
-
-def _extended(sample: Any, more: Mapping[str, Array]) -> Any:
-    """The sample with values of more inputs."""
-    if isinstance(sample, Mapping):
-        return {**sample, **more}
-    return [*(sample if isinstance(sample, list | tuple) else [sample]), *more.values()]
 
 
 def _expect_samples(samples: object) -> None:

@@ -2,9 +2,8 @@
 
 Where FastBiasCorrection computes what quantized weights do to a mean, this measures what all of
 quantization does: the quantized model runs up to the layers, which are corrected in topological
-order, so that each is measured on inputs that are corrected already. Layers of equal depth share
-a pass, and several passes a compiled model, which takes the corrections so far as inputs. Only
-means leave the graph, so no tensor is kept, however many samples there are.
+order, so that each is measured on inputs that are corrected already: piece by piece, where layers
+of equal depth share a piece.
 Source: Nagel et al. 2019, "Data-free quantization", section 4.2, on data; POT 2023.0.2, whose
 sequence has no quantized activations.
 """
@@ -12,12 +11,13 @@ sequence has no quantized activations.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quant.clones import by_name
 from quant.graph import Graph, Op
 from quant.inference import Inference
 from quant.parameters import Aggregator, BiasParameters
@@ -25,16 +25,13 @@ from quant.placement.tables import LINEAR
 from quant.plan import BiasPlan, BiasSite, MinMaxPlan, Subset, TensorRef
 from quant.runtime import opset, ov
 from quant.statistics.need import Need, Reduction
-from quant.statistics.passes import compiled
 from quant.steps.bias import biased, correct_bias, output_axis
+from quant.steps.relay import Relay
 from quant.steps.stages import stages
 from quant.steps.weight_rounding import settle
 from quant.work import Work
 
 Array = NDArray[Any]
-
-TOGETHER = 8
-"""Stages that share a compiled model; with more, the first ones would infer much in vain."""
 
 SHARE = 0.2
 """Share of the samples that is inferred again. Source: POT 2023.0.2 and NNCF 3.4.0."""
@@ -87,74 +84,47 @@ def refine(work: Work, plan: BiasPlan, infer: Inference) -> None:
     work.notes |= dict.fromkeys(plan.skipped, "bias not corrected: not a layer with one bias")
     size = infer.sample_count if plan.subset.size is None else plan.subset.size
     subset = dataclasses.replace(plan.subset, size=max(int(SHARE * size), 1))
-    floats = {node.get_friendly_name(): node for node in infer.reference.get_ordered_ops()}
+    floats = by_name(infer.reference)
     wanted = {
         s: _need(s, _biased(floats[s.operation], s.channels), subset)
         for stage in plan.stages
         for s in stage
     }
     means = infer.collect(infer.reference, tuple(wanted.values()))
-    for first in range(0, len(plan.stages), TOGETHER):
-        together = plan.stages[first : first + TOGETHER]
-        sites = [site for stage in together for site in stage]
-        ready = compiled(_correctable(work.model, sites))
-        shifts = {_input(site): np.zeros(site.channels, np.float32) for site in sites}
-        for stage in together:
-            found = dict(zip(sites, _means(ready, infer, subset, shifts), strict=True))
-            for site in stage:
-                shift = (means.values[wanted[site]] - found[site]).astype(np.float32)
-                if correct_bias(work, work.nodes[site.operation], shift, plan.threshold):
-                    shifts[_input(site)] = shift
-
-
-def _correctable(model: ov.Model, sites: Sequence[BiasSite]) -> ov.Model:
-    """A clone of the model with one more input for each site, in their order, which is added to the
-    site's channels, and as outputs the means of the sums, `[C]`."""
-    clone = model.clone()
-    nodes = {node.get_friendly_name(): node for node in clone.get_ordered_ops()}
-    results, inputs = [], clone.get_parameters()
-    for site in sites:
-        output = biased(nodes[site.operation], site.channels)
-        shift = opset.parameter([site.channels], output.get_element_type())
-        shift.output(0).set_names({_input(site)})
-        inputs.append(shift)
-        results.append(opset.result(_mean(_shifted(output, shift, site), site)))
-    return ov.Model(results, clone.get_sinks(), inputs, "correctable")
-
-
-def _input(site: BiasSite) -> str:
-    return f"{site.operation}/shift"
-
-
-def _shifted(output: ov.Output, shift: ov.Node, site: BiasSite) -> ov.Node:
-    """The sum, which all that read the output read from then on."""
-    readers = list(output.get_target_inputs())
-    below = output.get_partial_shape().rank.get_length() - site.channel_axis
-    shape = np.array([site.channels, *[1] * (below - 1)], dtype=np.int64)
-    total = opset.add(output, opset.reshape(shift, shape, special_zero=False))
-    for reader in readers:
-        reader.replace_source_output(total.output(0))
-    return total
-
-
-def _mean(x: ov.Node, site: BiasSite) -> ov.Node:
-    rank = x.get_output_partial_shape(0).rank.get_length()
-    others = np.array([i for i in range(rank) if i != site.channel_axis], dtype=np.int64)
-    return opset.reduce_mean(opset.convert(x, "f32"), others, keep_dims=False)
+    with Relay(infer, subset) as relay:
+        for number, stage in enumerate(plan.stages):
+            later = [site for each in plan.stages[number + 1 :] for site in each]
+            for site, mean in zip(stage, _means(relay, work, stage, later), strict=True):
+                shift = (means.values[wanted[site]] - mean).astype(np.float32)
+                correct_bias(work, work.nodes[site.operation], shift, plan.threshold)
 
 
 def _means(
-    model: ov.CompiledModel, infer: Inference, subset: Subset, shifts: Mapping[str, Array]
+    relay: Relay, work: Work, stage: Sequence[BiasSite], later: Sequence[BiasSite]
 ) -> list[Array]:
-    """The mean of each of the model's outputs over the samples, in f64."""
-    totals: list[Array] = [np.zeros(output.get_shape()) for output in model.outputs]
+    """The means of the channels of a stage's layers over the samples, in f64."""
+    (nodes,) = relay.cut(work.model.clone())
+    inputs, below = (
+        [nodes[site.operation].input_value(0) for site in sites] for sites in (stage, later)
+    )
+    results = [_mean(biased(nodes[site.operation], site.channels), site) for site in stage]
+    totals: list[Array] = [np.zeros(site.channels) for site in stage]
+    count = 0
 
     def add(_: int, values: list[Array]) -> None:
+        nonlocal count
+        count += 1
         for total, value in zip(totals, values, strict=True):
             total += value
 
-    count = infer.each(model, subset, add, shifts)
+    relay.run(inputs, below, results, add)
     return [total / count for total in totals]
+
+
+def _mean(x: ov.Output, site: BiasSite) -> ov.Node:
+    rank = x.get_partial_shape().rank.get_length()
+    others = np.array([i for i in range(rank) if i != site.channel_axis], dtype=np.int64)
+    return opset.reduce_mean(opset.convert(x, "f32"), others, keep_dims=False)
 
 
 def _need(site: BiasSite, tensor: TensorRef, subset: Subset) -> Need:

@@ -1,14 +1,16 @@
 """LayerwiseTuning: weights, their scales and biases that bring each layer's outputs to FP32's.
 
 Layer by layer, least squares on second moments: x as the quantized model computes it, y as FP32
-does, so that a layer also takes back what those above it did. Both models run in one, side by
-side, and only moments leave it. A channel is changed where the error falls on samples that the
-tuning has not seen. No gradients: nothing to tune but the number of samples.
+does, so that a layer also takes back what those above it did. Both models run side by side, piece
+by piece, and only moments leave a piece. A channel is changed where the error falls on samples that
+the tuning has not seen. No gradients: nothing to tune but the number of samples.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -33,6 +35,7 @@ from quant.steps.bias import add_to_bias, bias_of, biased, output_axis
 from quant.steps.fast_bias import COARSE
 from quant.steps.moments import moments_of
 from quant.steps.range_tuning import tune_ranges
+from quant.steps.relay import Relay
 from quant.steps.rounding import Moments, Weights, squared_error, tuned, with_best_bias
 from quant.steps.seen import Seen
 from quant.steps.stages import stages
@@ -48,6 +51,14 @@ LEAST = 4
 """Positions per input from which on weights are tuned: of pooled vectors, of which a sample has
 one, fewer fit by chance, and those that are held out are too few to tell (DenseNet, 16 samples:
 53.5 -> 48.8 dB)."""
+
+
+ENOUGH = 32
+"""Positions per input in all samples beyond which more don't tell: least squares on n positions
+of noise lose 1/n per input."""
+
+FEWEST = 256
+"""Positions of each sample, besides."""
 
 
 def plan(graph: Graph, parameters: LayerwiseParameters, quantization: MinMaxPlan) -> TuningPlan:
@@ -133,15 +144,49 @@ def refine(work: Work, plan: TuningPlan, infer: Inference) -> None:
         return
     settle(work)
     tune_ranges(work, plan.ranges, plan.subset, infer)
-    for stage in plan.stages:
-        seen = Seen()
-        infer.each(_side_by_side(work, infer.reference, stage), plan.subset, seen.add)
-        if not seen.is_split:
-            work.outcomes["LayerwiseTuning"] = "nothing: it takes two samples at least"
-            return
-        for i, site in enumerate(stage):
-            train, held_out = (_moments(part, i, site) for part in seen.sums)
-            _tune(work, plan, site, train, held_out)
+    with Relay(infer, plan.subset) as relay:
+        for number, stage in enumerate(plan.stages):
+            later = [site for each in plan.stages[number + 1 :] for site in each]
+            seen = _seen(relay, work, stage, later)
+            if not seen.is_split:
+                work.outcomes["LayerwiseTuning"] = "nothing: it takes two samples at least"
+                return
+            for i, site in enumerate(stage):
+                train, held_out = (_moments(part, i, site) for part in seen.sums)
+                _tune(work, plan, site, train, held_out)
+
+
+def _seen(
+    relay: Relay, work: Work, stage: Sequence[TuningSite], later: Sequence[TuningSite]
+) -> Seen:
+    """The moments of a stage's layers, of inputs as the quantized model computes them and of
+    outputs as FP32 does."""
+    ours, theirs = relay.cut(work.model.clone(), relay.infer.reference.clone())
+
+    def ends(sites: Sequence[TuningSite]) -> list[tuple[ov.Output, ov.Output]]:
+        return [
+            (
+                ours[each.operation].input_value(0),
+                biased(theirs[each.operation], each.groups * each.channels),
+            )
+            for each in sites
+        ]
+
+    results = [
+        result
+        for site, (x, y) in zip(stage, ends(stage), strict=True)
+        for result in moments_of(x, y, ours[site.operation], site, _positions(site, relay))
+    ]
+    seen = Seen()
+    relay.run(chain(*ends(stage)), chain(*ends(later)), results, seen.add)
+    return seen
+
+
+def _positions(site: TuningSite, relay: Relay) -> int:
+    """Positions of a sample that a layer is tuned on."""
+    count = relay.infer.sample_count
+    samples = count if relay.subset.size is None else min(relay.subset.size, count)
+    return -(-ENOUGH * site.width // samples) + FEWEST
 
 
 def _moments(part: list[Array], number: int, site: TuningSite) -> Moments:
@@ -152,22 +197,6 @@ def _moments(part: list[Array], number: int, site: TuningSite) -> Moments:
         cross=products[..., site.width + 1 :].swapaxes(1, 2),
         outputs=squares,
     )
-
-
-def _side_by_side(work: Work, reference: ov.Model, stage: tuple[TuningSite, ...]) -> ov.Model:
-    """One model of both, cut at the stage's layers, whose outputs are the layers' moments."""
-    quantized, original = work.model.clone(), reference.clone()
-    for ours, theirs in zip(quantized.get_parameters(), original.get_parameters(), strict=True):
-        theirs.output(0).replace(ours.output(0))
-    nodes, named = (
-        {n.get_friendly_name(): n for n in m.get_ordered_ops()} for m in (quantized, original)
-    )
-    results: list[ov.Node] = []
-    for site in stage:
-        node = nodes[site.operation]
-        y = biased(named[site.operation], site.groups * site.channels)
-        results += moments_of(node.input_value(0), y, node, site)
-    return ov.Model([opset.result(each) for each in results], quantized.get_parameters(), "tuning")
 
 
 def _tune(

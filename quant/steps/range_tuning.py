@@ -1,17 +1,19 @@
 """Ranges of activations by the squared error that their quantizers make on FP32's tensors.
 
-One pass scores a few sizes of every range at once. Zero points stay, so that a range grows about
-zero.
+A first pass finds the ranges that samples reach beyond, which are few; for those a second one
+scores a few sizes at once. Zero points stay, so that a range grows about zero.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quant.clones import by_name
 from quant.emulation import PLAIN, stretched
 from quant.inference import Inference
 from quant.plan import ActivationQuantizer, Subset
@@ -35,18 +37,19 @@ def tune_ranges(
     Quantizers of one group get one size.
     """
     quantizers = tuple(each for each in quantizers if not _is_divided(work, each))
-    if not quantizers:
+    short = _short(work, quantizers, subset, infer)
+    if not short:
         return
     seen = Seen()
-    infer.each(_scoring(work, quantizers, infer.reference), subset, seen.add)
+    infer.each(_scoring(work, short, infer.reference), subset, seen.add)
     if not seen.is_split:
         return
     scores: dict[str, Array] = {}
-    for i, each in enumerate(quantizers):
+    for i, each in enumerate(short):
         rows = np.stack([part[0].reshape(-1, len(RATIOS))[i] for part in seen.sums])
         key = each.group or each.name
         scores[key] = scores[key] + rows if key in scores else rows
-    for each in quantizers:
+    for each in short:
         train, held_out = scores[each.group or each.name]
         best = int(train.argmin())
         if held_out[best] < held_out[0]:
@@ -67,30 +70,75 @@ def _is_divided(work: Work, quantizer: ActivationQuantizer) -> bool:
     return _source(work, quantizer) == f"{quantizer.name}/smooth"
 
 
+def _short(
+    work: Work, quantizers: tuple[ActivationQuantizer, ...], subset: Subset, infer: Inference
+) -> tuple[ActivationQuantizer, ...]:
+    """Those whose range a sample exceeds by more than rounding makes anyway, with their groups."""
+    if not quantizers:
+        return ()
+    model, tensors = _tensors(work, quantizers, infer.reference)
+    beyond: list[ov.Node] = []
+    for each, x in zip(quantizers, tensors, strict=True):
+        low, high = _ends(work, each, 1.0)
+        rest = opset.subtract(x, opset.minimum(opset.maximum(x, low), high))
+        step = opset.constant(work.levels[each.name].scale.astype(np.float32))
+        beyond.append(_whole(opset.reduce_max, opset.abs(opset.divide(rest, step))))
+    most = np.zeros(len(quantizers))
+
+    def add(_: int, values: list[Array]) -> None:
+        np.maximum(most, values[0], out=most)
+
+    infer.each(_model(beyond, model), subset, add)
+    groups = {each.group or each.name for each, m in zip(quantizers, most, strict=True) if m > 0.5}
+    return tuple(each for each in quantizers if (each.group or each.name) in groups)
+
+
 def _scoring(
     work: Work, quantizers: tuple[ActivationQuantizer, ...], reference: ov.Model
 ) -> ov.Model:
     """The model whose output holds, per quantizer and ratio, the summed squared error."""
-    model = reference.clone()
-    nodes = {node.get_friendly_name(): node for node in model.get_ordered_ops()}
+    model, tensors = _tensors(work, quantizers, reference)
     errors: list[ov.Node] = []
+    for each, x in zip(quantizers, tensors, strict=True):
+        for ratio in RATIOS:
+            low, high = _ends(work, each, ratio)
+            levels = work.levels[each.name].levels
+            rounded = opset.fake_quantize(x, low, high, low, high, levels)
+            errors.append(_whole(opset.reduce_sum, opset.squared_difference(rounded, x)))
+    return _model(errors, model)
+
+
+def _tensors(
+    work: Work, quantizers: tuple[ActivationQuantizer, ...], reference: ov.Model
+) -> tuple[ov.Model, list[ov.Node]]:
+    """A clone of FP32, and what each quantizer would read there, in f32."""
+    model = reference.clone()
+    nodes = by_name(model)
+    found = []
     for each in quantizers:
         source = nodes.get(_source(work, each), nodes[each.tensor.op])  # with alignment's bias
         x = opset.convert(source.output(each.tensor.port), "f32")
-        x = stretched(x, work.stretches.get(each.name, PLAIN))
-        axes = np.arange(x.get_output_partial_shape(0).rank.get_length(), dtype=np.int64)
-        levels = work.levels[each.name]
-        for ratio in RATIOS:
-            low, high = (
-                opset.constant(end.astype(np.float32) * np.float32(ratio))
-                for end in (levels.low, levels.high)
-            )
-            rounded = opset.fake_quantize(x, low, high, low, high, levels.levels)
-            error = opset.squared_difference(rounded, x)
-            total = opset.reduce_sum(error, axes, keep_dims=False)
-            errors.append(opset.reshape(total, np.array([1]), special_zero=False))
-    result = opset.result(opset.concat(errors, 0))
-    return ov.Model([result], model.get_parameters(), "ranges")
+        found.append(stretched(x, work.stretches.get(each.name, PLAIN)))
+    return model, found
+
+
+def _ends(work: Work, quantizer: ActivationQuantizer, ratio: float) -> tuple[ov.Node, ov.Node]:
+    levels = work.levels[quantizer.name]
+    low, high = (
+        opset.constant(end.astype(np.float32) * np.float32(ratio))
+        for end in (levels.low, levels.high)
+    )
+    return low, high
+
+
+def _whole(reduce: Callable[..., ov.Node], x: ov.Node) -> ov.Node:
+    """`[1]`, over all of a tensor."""
+    axes = np.arange(x.get_output_partial_shape(0).rank.get_length(), dtype=np.int64)
+    return opset.reshape(reduce(x, axes, keep_dims=False), np.array([1]), special_zero=False)
+
+
+def _model(numbers: list[ov.Node], model: ov.Model) -> ov.Model:
+    return ov.Model([opset.result(opset.concat(numbers, 0))], model.get_parameters(), "ranges")
 
 
 def _resize(work: Work, name: str, ratio: float) -> None:

@@ -13,13 +13,12 @@ from quant.graph import Graph, Op, Port, Tensor, attributes
 from quant.parameters import Overrides, SmoothParameters
 from quant.placement.estimators import estimators
 from quant.placement.fused import is_reduced, takes_channels
-from quant.placement.products import is_product
+from quant.placement.products import holds_product
 from quant.placement.tables import (
     CHANNEL_KEEPING,
     behind_matmuls,
     descriptor_type,
     is_value_preserving,
-    value_readers,
 )
 from quant.plan import (
     ActivationQuantizer,
@@ -51,7 +50,7 @@ def _is_smoothable(graph: Graph, op: Op, behind: frozenset[int]) -> bool:
     Not matrices that another MatMul computes, nor what some reductions do: OpenVINO's CPU plugin
     (2026.4.1) computes garbage where it fuses such a quantizer, or a scaling, into those. It fuses
     none into MatMuls of rank 4, and is slower by a quarter on a ConvNeXt then. Behind a product of
-    two tensors, as attention's, it does not compile one that has several readers.
+    two tensors of rank 3, as attention's of a single head, it does not compile one.
     """
     if (
         op.type != "MatMul"
@@ -64,13 +63,12 @@ def _is_smoothable(graph: Graph, op: Op, behind: frozenset[int]) -> bool:
     is_matrix = weights is not None and len(weights) == 2
     if rank is None or rank < 2 or (rank != 3 and op.inputs[0].op in behind):
         return False
-    if len(value_readers(graph, op.inputs[0])) > 1 and is_product(graph, op.inputs[0]):
-        return False
     return (
         is_matrix
         and not attributes(op)["transpose_a"]
         and len(graph.consumers(op.inputs[1])) == 1
         and not is_reduced(graph, op.inputs[0], rank - 1)
+        and not holds_product(graph, op.inputs[0])
     )
 
 

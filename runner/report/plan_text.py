@@ -46,7 +46,7 @@ def _summary(plan: Plan, recipe: Recipe, use: CacheUse) -> Iterator[str]:
     again = inferring(plan.quantization)
     for name, step in zip(plan.quantization.step_names, plan.quantization.steps, strict=True):
         if isinstance(step, BiasPlan | TuningPlan):
-            yield f"{name} infers again: {step.passes} passes over {_again(step)}"
+            yield f"{name} infers again, in {len(step.stages)} pieces, on {_again(step)}"
         elif name in again:
             yield f"{name} infers again, on {_again(step)}"
     if plan.metrics:

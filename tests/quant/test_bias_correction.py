@@ -15,8 +15,6 @@ from quant.plan import BiasPlan, BiasSite, Subset, TensorRef
 from quant.runtime import opset, ov
 from quant.statistics.collect import collect_needs
 from quant.statistics.need import Aggregator, Need, Reduction
-from quant.statistics.passes import compiled
-from quant.steps import bias_correction
 from quant.target import Target
 from tests import models
 from tests.quant.results import content, nodes_of, sqnr_db
@@ -92,11 +90,10 @@ def test_the_means_are_those_of_fp32(build: Build, cpu: Target) -> None:
         np.testing.assert_allclose(found, means(model, site, site.tensor.op), atol=TOLERANCE)
 
 
-def test_layers_of_equal_depth_share_a_pass(cpu: Target) -> None:
+def test_layers_of_equal_depth_share_a_piece(cpu: Target) -> None:
     plan, _ = corrected(branches(), cpu)
     names = [[site.operation for site in stage] for stage in plan.stages]
     assert [sorted(stage) for stage in names] == [["stem"], ["left", "right"], ["deep"], ["last"]]
-    assert plan.passes == 5
 
 
 def deep() -> ov.Model:
@@ -108,21 +105,21 @@ def deep() -> ov.Model:
     return models.finish([found], [x])
 
 
-def test_stages_share_compiled_models(cpu: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Twenty stages, eight of them on one model; and each is measured on corrected inputs."""
-    made: list[ov.Model] = []
-
-    def counted(model: ov.Model) -> ov.CompiledModel:
-        made.append(model)
-        return compiled(model)
-
-    monkeypatch.setattr(bias_correction, "compiled", counted)
+def test_deep_layers_are_measured_on_corrected_inputs(cpu: Target) -> None:
     plan, result = corrected(deep(), cpu)
-    assert (len(plan.stages), len(made)) == (20, 3)
+    assert len(plan.stages) == 20
     model = quant.load_model(deep())
     for site in (site for stage in plan.stages for site in stage):
         found, expected = (means(each, site, site.tensor.op) for each in (result.model, model))
         np.testing.assert_allclose(found, expected, atol=TOLERANCE)
+
+
+def test_a_model_with_a_state_is_corrected_from_its_start(cpu: Target) -> None:
+    plan, result = corrected(models.stateful(), cpu)
+    assert [len(stage) for stage in plan.stages] == [1, 1]
+    assert result.model.get_sinks()
+    for stage in plan.stages:
+        assert stage[0].operation in {each.plan.name for each in result.operations}
 
 
 @pytest.mark.parametrize("kind", [dict, tuple, None], ids=str)

@@ -127,7 +127,7 @@ def test_moments_of_a_convolution(
         channels=channels,
         width=int(np.prod(weights)) // (groups * channels),
     )
-    model = models.finish(moments_of(x.output(0), node.output(0), node, site), [x])
+    model = models.finish(moments_of(x.output(0), node.output(0), node, site, 1000), [x])
     products, squares = models.evaluate(model, [rng.standard_normal(shape).astype(np.float32)])
     seen = Moments(
         inputs=products[..., : site.width + 1],
@@ -149,7 +149,7 @@ def test_zeros_around_a_picture_are_zeros_in_moments() -> None:
     w = rng.standard_normal((8, 4, 3)).astype(np.float32)
     node = opset.convolution(quantized, models.constant(w, "w"), [1], [1], [1], [1])
     site = TuningSite(operation="layer", quantizer="", groups=1, channels=8, width=12)
-    found = moments_of(quantized.output(0), node.output(0), node, site)
+    found = moments_of(quantized.output(0), node.output(0), node, site, 1000)
     products, _ = models.evaluate(models.finish(found, [x]), [np.ones((1, 4, 1), np.float32)])
     np.testing.assert_allclose(np.diag(products[0])[:12], [0] * 4 + [1] * 4 + [0] * 4, atol=0.02)
 

@@ -657,18 +657,78 @@ def test_what_reads_shapes_alone_stands_in_no_ones_way(cpu: Target) -> None:
     assert "a/swish" in {part.tensor.op for group in found.groups for part in group.parts}
 
 
-@pytest.mark.parametrize("function", ["none", "relu"])
-def test_a_product_that_several_layers_read_is_left_alone(function: str, cpu: Target) -> None:
+def _joined(x: ov.Node, found: Any) -> Any:
+    return opset.concat([opset.relu(x), found], 2)
+
+
+def _turned(x: ov.Node, found: Any) -> Any:
+    """As heads are put side by side where there is one position."""
+    heads = models.reshape(found, [1, 1, 4, 4], "heads")
+    turned = opset.transpose(heads, np.array([0, 2, 1, 3], np.int64))
+    return models.reshape(turned, [1, 1, 16], "turned")
+
+
+BEHIND = {
+    "plain": lambda _, found: found,
+    "relu": lambda _, found: models.relu(found, "relu"),
+    "reshaped": lambda _, found: models.reshape(found, [1, -1, 16], "same"),
+    "joined": _joined,
+    "turned": _turned,
+}
+
+
+@pytest.mark.parametrize("readers", [1, 2])
+@pytest.mark.parametrize("behind", BEHIND)
+@pytest.mark.parametrize("kind", ["sdpa", "matmuls", "einsum"])
+def test_a_product_of_one_head_is_left_alone(
+    kind: str, behind: str, readers: int, cpu: Target
+) -> None:
     """OpenVINO's CPU plugin does not compile a quantizer with a scale per channel there."""
-    rng, x = np.random.default_rng(0), models.parameter("x", 1, 12, 16)
-    parts = [models.linear(rng, x, (16, 16), name) for name in "qkv"]
-    found: Any = opset.scaled_dot_product_attention(*parts)
-    if function == "relu":
-        found = models.relu(found, "relu")
-    ends = [models.linear(rng, found, (width, 16), f"end{width}") for width in (4, 8)]
-    model = models.finish(ends, [x])
+    rng = np.random.default_rng(0)
+    x = models.parameter("x", 1, 1 if behind == "turned" else 12, 16)
+    memory = models.parameter("memory", 1, 12, 16)
+    q, k, v = (
+        models.linear(rng, t, (16, 16), n) for t, n in ((x, "q"), (memory, "k"), (memory, "v"))
+    )
+    if kind == "sdpa":
+        found: Any = opset.scaled_dot_product_attention(q, k, v)
+    else:
+        scores = opset.softmax(opset.multiply(opset.matmul(q, k, False, True), np.float32(0.25)), 2)
+        found = opset.matmul(scores, v, False, False)
+        if kind == "einsum":
+            found = opset.einsum([scores, v], "btk,bkn->btn")
+    found = BEHIND[behind](x, found)
+    width = found.output(0).get_shape()[-1]
+    ends = [models.linear(rng, found, (4 + i, width), f"end{i}") for i in range(readers)]
+    model = models.finish(ends, [x, memory])
     samples = models.samples(model, 24)
+    result = quant.quantize(model, samples, target=cpu, model_type="transformer")
+    scaled = {name for name in result.outcomes if name.startswith("smooth ")}
+    assert not [name for name in scaled if "end" in name]
+    assert min(outputs_db(model, result.model, samples)) > 20
+
+
+def test_constants_joined_to_a_tensor_are_scaled_with_it(cpu: Target) -> None:
+    """As coordinates that a convolution reads beside the picture."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 1, 8, 8)
+    places = np.linspace(-1, 1, 8, dtype=np.float32).reshape(1, 1, 8, 1).repeat(8, 3)
+    joined = opset.concat([x, models.constant(places, "places")], 1)
+    weights = models.normal(rng, 8, 2, 3, 3, fan_in=18) * np.float32([1, 8]).reshape(1, 2, 1, 1)
+    layer = opset.convolution(joined, models.constant(weights, "w"), [1, 1], [1, 1], [1, 1], [1, 1])
+    model = models.finish([models.relu(models.named(layer, "c"), "relu")], [x])
+    samples = [[8 * sample[0]] for sample in models.samples(model, 16)]
     result = quant.quantize(model, samples, target=cpu)
-    scaled = [name for name in result.outcomes if name.startswith("smooth ")]
-    assert scaled == ["smooth x/fq_output_0"]
+    assert "alpha" in result.outcomes["smooth x/fq_output_0"]
+    assert min(outputs_db(model, result.model, samples)) > 30
+
+
+@pytest.mark.parametrize("size", [8, -1])
+def test_what_has_a_single_axis_works(size: int, cpu: Target) -> None:
+    """As a mean over all rows that a linear layer reads."""
+    rng, x = np.random.default_rng(0), models.parameter("x", size, 8)
+    hidden = models.relu(models.linear(rng, x, (8, 8), "a"), "a_relu")
+    mean = opset.reduce_mean(hidden, np.array([0], np.int64), keep_dims=False)
+    model = models.finish([models.linear(rng, mean, (4, 8), "b")], [x])
+    samples = [[rng.standard_normal((8, 8)).astype(np.float32)] for _ in range(16)]
+    result = quant.quantize(model, samples, target=cpu)
     assert min(outputs_db(model, result.model, samples)) > 25
