@@ -36,9 +36,14 @@ def guard_masks(model: ov.Model) -> None:
 
 def _is_masking(node: ov.Node) -> bool:
     factors = [value.get_node() for value in node.input_values()]
-    return node.get_element_type() == ov.Type.f32 and any(
-        factor.get_type_name() == "Constant"
-        and factor.data.size > 0
-        and bool((np.abs(factor.data) >= _LARGE).all())
-        for factor in factors
+    return node.get_element_type() == ov.Type.f32 and any(map(is_masking, factors))
+
+
+def is_masking(node: ov.Node) -> bool:
+    """Whether a node is a floating-point constant of nothing but numbers as large as masks'."""
+    return (
+        node.get_type_name() == "Constant"
+        and node.get_element_type().is_real()
+        and node.data.size > 0
+        and bool((np.abs(node.data) >= _LARGE).all())
     )

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from quant.graph import Graph, Op, Tensor, attributes
+from quant.masks import is_masking
 from quant.parameters import ModelType
 from quant.placement.attention import SOFTMAX, attention, transformer_types
 from quant.placement.fused import is_fused, is_scaled_reduction
@@ -50,6 +51,7 @@ _LARGEST_STRIDE = 3
 _MASKING = frozenset({"Select", "Convert", "Slice", "StridedSlice", "Gather"})
 _MASKS = {"ScaledDotProductAttention": 3}
 """Ports of attention that are added to scores."""
+_EXTREMES = frozenset({"ReduceMax", "ReduceMin", "MaxPool", "AdaptiveMaxPool"})
 _SELECTIONS = frozenset(
     {"TopK", "NonMaxSuppression", "MulticlassNms", "MatrixNms", "DetectionOutput"}
     | {"ExperimentalDetectronDetectionOutput", "NMSRotated"}
@@ -72,6 +74,7 @@ def kept(graph: Graph, model_type: ModelType | None, target: Target) -> Kept:
         _states,
         _post_processing,
         _logits,
+        _masked_extremes,
         _squeeze_excitation,
         _positions,
         functions_of_one,
@@ -296,6 +299,27 @@ def _logits(graph: Graph) -> Iterator[tuple[Op, str]]:
         for op in above(graph, start, stop=stop, through=through, port=_MASKS.get(start.type)):
             if op.type in ELEMENTWISE and graph.joins(op):
                 yield op, f"feeds {start.type}, where masks are added"
+
+
+def _masked_extremes(graph: Graph) -> Iterator[tuple[Op, str]]:
+    """Pooling of maxima or minima that masks keep values out of, and the element-wise operations
+    that add those: a range that held the masks would hold nothing else."""
+    through = MOVING | ELEMENTWISE | _MASKING
+    for start in graph.ops:
+        if start.type not in _EXTREMES:
+            continue
+        ops = tuple(above(graph, start, stop=LINEAR | RECURRENT, through=through))
+        if any(_masks(graph, op) for op in ops):
+            yield start, "takes the extremes of masked values"
+            for op in ops:
+                if op.type in ELEMENTWISE and graph.joins(op):
+                    yield op, f"feeds {start.type}, where masks are added"
+
+
+def _masks(graph: Graph, op: Op) -> bool:
+    """Whether an operation puts in, adds, or multiplies by, numbers as large as masks'."""
+    constants = (graph.op(each).node for each in op.inputs if graph.is_constant(each))
+    return op.type in ELEMENTWISE | {"Select"} and any(map(is_masking, constants))
 
 
 def _squeeze_excitation(graph: Graph) -> Iterator[tuple[Op, str]]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant import advice
+from quant.apart import apart_from_extremes
 from quant.emulation import PLAIN, fake_quantize, quantizing
 from quant.fake_quantize import Levels, activation_levels, halved, weight_levels
 from quant.graph import Graph, Port
@@ -315,8 +316,11 @@ def _insert(work: Work, quantizer: ActivationQuantizer | WeightQuantizer, levels
         return
     ports = [work.nodes[port.op].input(port.port) for port in quantizer.consumers]
     source = ports[0].get_source_output()
-    make = fake_quantize if isinstance(quantizer, WeightQuantizer) else quantizing
-    node = make(source, levels, work.stretches.get(quantizer.name, PLAIN))
+    stretch = work.stretches.get(quantizer.name, PLAIN)
+    if isinstance(quantizer, WeightQuantizer):
+        node = fake_quantize(source, levels, stretch)
+    else:
+        node = quantizing(apart_from_extremes(source, quantizer.name), levels, stretch)
     node.set_friendly_name(quantizer.name)
     for port in ports:
         port.replace_source_output(node.output(0))

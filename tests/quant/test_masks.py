@@ -89,3 +89,29 @@ def test_outputs_keep_their_names() -> None:
     assert [output.get_names() for output in loaded.outputs] == [{"y0"}, {"y1"}]
     assert nodes_of(loaded)["y"].input_value(0).get_node().get_type_name() == "Maximum"
     assert len(quant.load_model(loaded).get_ops()) == len(loaded.get_ops())
+
+
+@pytest.mark.parametrize("kind", ["selected", "added"])
+@pytest.mark.parametrize("extreme", ["max", "min"])
+def test_masks_leave_pooled_extremes_their_range(kind: str, extreme: str, cpu: Target) -> None:
+    """A mean and an extreme of the rows that a mask lets through, side by side."""
+    rng = np.random.default_rng(0)
+    x, mask = models.parameter("x", 1, LENGTH, WIDTH), models.parameter("mask", 1, LENGTH, 1)
+    hidden = models.relu(models.linear(rng, x, (WIDTH, WIDTH), "a"), "a_relu")
+    out = LOWEST if extreme == "max" else -LOWEST
+    if kind == "selected":
+        left = opset.equal(mask, models.constant([[[1]]], "one"))
+        masked = opset.select(left, hidden, models.constant([[[out]]], "out"))
+    else:
+        away = opset.multiply(opset.subtract(np.float32(1), mask), np.float32(out / 1e30))
+        masked = opset.add(hidden, away)
+    reduce = opset.reduce_max if extreme == "max" else opset.reduce_min
+    axis = np.array([1], np.int64)
+    pooled = opset.concat([opset.reduce_mean(hidden, axis), reduce(masked, axis)], 1)
+    model = models.finish([models.linear(rng, pooled, (4, 2 * WIDTH), "b")], [x, mask])
+    samples = [
+        [sample[0], (np.arange(LENGTH) < 4 + i % 6).astype(np.float32).reshape(1, LENGTH, 1)]
+        for i, sample in enumerate(models.samples(model, 16))
+    ]
+    result = quant.quantize(model, samples, target=cpu)
+    assert min(outputs_db(model, result.model, samples)) > 25
