@@ -7,11 +7,13 @@ once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from quant.runtime import ov
+
+_SOURCES = frozenset({"Parameter", "ReadValue", "RandomUniform", "Multinomial"})
 
 
 class Tensor(NamedTuple):
@@ -37,6 +39,7 @@ class Op:
         consumers: per output port, the input ports that read it.
         is_real: per output port, whether its elements are floating point.
         ranks: per output port, the rank, or None where it is dynamic.
+        varies: whether it is, or depends on, what is not the same in every inference.
     """
 
     index: int
@@ -46,6 +49,7 @@ class Op:
     inputs: tuple[Tensor, ...]
     is_real: tuple[bool, ...]
     ranks: tuple[int | None, ...]
+    varies: bool
     consumers: tuple[tuple[Port, ...], ...] = ()
 
 
@@ -94,7 +98,9 @@ def view(model: ov.Model) -> Graph:
     """The view of a model whose operations have unique names (`load_model` sees to that)."""
     nodes = model.get_ordered_ops()
     index = {node.get_name(): i for i, node in enumerate(nodes)}
-    ops = [_op(i, node, index) for i, node in enumerate(nodes)]
+    ops: list[Op] = []
+    for i, node in enumerate(nodes):
+        ops.append(_op(i, node, index, ops))
     consumers: list[list[list[Port]]] = [[[] for _ in op.is_real] for op in ops]
     for op in ops:
         for number, tensor in enumerate(op.inputs):
@@ -104,20 +110,22 @@ def view(model: ov.Model) -> Graph:
     return Graph(tuple(ops), {op.name: op for op in ops})
 
 
-def _op(number: int, node: ov.Node, index: dict[str, int]) -> Op:
+def _op(number: int, node: ov.Node, index: dict[str, int], above: Sequence[Op]) -> Op:
     outputs = node.outputs()
+    inputs = tuple(
+        Tensor(index[value.get_node().get_name()], value.get_index())
+        for value in node.input_values()
+    )
     shapes = [output.get_partial_shape() for output in outputs]
     return Op(
         index=number,
         name=node.get_friendly_name(),
         type=node.get_type_name(),
         node=node,
-        inputs=tuple(
-            Tensor(index[value.get_node().get_name()], value.get_index())
-            for value in node.input_values()
-        ),
+        inputs=inputs,
         is_real=tuple(bool(output.get_element_type().is_real()) for output in outputs),
         ranks=tuple(None if s.rank.is_dynamic else s.rank.get_length() for s in shapes),
+        varies=node.get_type_name() in _SOURCES or any(above[t.op].varies for t in inputs),
     )
 
 

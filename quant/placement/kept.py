@@ -27,7 +27,6 @@ from quant.placement.tables import (
     MOVING,
     MULTI_INPUT_PASSTHROUGH,
     RECURRENT,
-    SOURCES,
     WEIGHTED,
     is_nonnegative,
     value_readers,
@@ -125,14 +124,11 @@ def _bodies_of(op: Op) -> list[ov.Model]:
 def _of_constants(graph: Graph) -> Iterator[tuple[Op, str]]:
     """Operations that depend on no input of the model, which need to run once only, and those whose
     weights come from such operations."""
-    fed: set[int] = set()
     for op in graph.ops:
-        if op.type in SOURCES or any(t.op in fed for t in op.inputs):
-            fed.add(op.index)
-        elif op.type != "Constant":
+        if not op.varies and op.type != "Constant":
             yield op, "is computed from constants alone"
         if op.type in LINEAR and any(
-            t.op not in fed and not graph.is_constant(t) for t in op.inputs
+            not graph.op(t).varies and not graph.is_constant(t) for t in op.inputs
         ):
             yield op, "its weights are compressed already"
 

@@ -14,8 +14,7 @@ from quant.graph import Graph, Op, Tensor
 from quant.placement.fused import is_fused
 from quant.placement.kept import Kept
 from quant.placement.sites import Site
-from quant.placement.tables import ACTIVATION_FUNCTIONS, ELEMENTWISE, MULTIPLYING, SOURCES
-from quant.placement.walks import above
+from quant.placement.tables import ACTIVATION_FUNCTIONS, ELEMENTWISE, MULTIPLYING
 
 _PRODUCTS = MULTIPLYING | {"Einsum"}
 
@@ -39,23 +38,16 @@ def holds_product(graph: Graph, tensor: Tensor) -> bool:
         if op.index in seen:
             continue
         seen.add(op.index)
-        if op.type in _PRODUCTS and op.ranks[0] == 3 and _varies_twice(graph, op):
+        if op.type in _PRODUCTS and op.ranks[0] == 3 and _multiplies_two(graph, op):
             return True
         if is_fused(graph, op) or op.type in _IN_ORDER or _is_in_order(graph, op):
             queue += [source for _, source in graph.data_inputs(op)]
     return False
 
 
-def _varies_twice(graph: Graph, op: Op) -> bool:
-    """Whether two of an operation's inputs depend on the model's: weights may be computed, too."""
-    return sum(_varies(graph, tensor) for _, tensor in graph.data_inputs(op)) > 1
-
-
-def _varies(graph: Graph, tensor: Tensor) -> bool:
-    top = graph.op(tensor)
-    ops = (top, *above(graph, top, stop=frozenset()))
-    sources = (graph.op(each) for op in ops for each in op.inputs)
-    return any(op.type in SOURCES for op in (top, *sources))
+def _multiplies_two(graph: Graph, op: Op) -> bool:
+    """Whether two inputs of an operation vary; weights may be computed, too."""
+    return sum(graph.op(tensor).varies for _, tensor in graph.data_inputs(op)) > 1
 
 
 def _is_in_order(graph: Graph, op: Op) -> bool:

@@ -138,9 +138,6 @@ def is_nonnegative(kind: str, attributes: dict[str, Any]) -> bool:
     return kind in NONNEGATIVE or (kind == "Clamp" and float(attributes["min"]) >= 0)
 
 
-SOURCES = frozenset({"Parameter", "ReadValue", "RandomUniform", "Multinomial"})
-"""What is not the same in every inference."""
-
 MULTIPLYING = frozenset({"MatMul", "ScaledDotProductAttention"})
 """Operations that are, or are made of, products of matrices."""
 
