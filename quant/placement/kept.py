@@ -69,6 +69,7 @@ def kept(graph: Graph, model_type: ModelType | None, target: Target) -> Kept:
         _recurrent_variants,
         _dynamic_ranks,
         _padded_averages,
+        _padded_values,
         _large_epsilons,
         _states,
         _post_processing,
@@ -214,6 +215,17 @@ def _padded_averages(graph: Graph) -> Iterator[tuple[Op, str]]:
             for source in above(graph, op, stop=frozenset(), through=_ZERO_POINT_KEEPING):
                 if source.type in _AVERAGES | _MIXING:
                     yield source, "its zero point would move into the padding of the AvgPool below"
+
+
+def _padded_values(graph: Graph) -> Iterator[tuple[Op, str]]:
+    """Pads with another constant than zero: OpenVINO's CPU plugin (2026.4.1) pads integers with the
+    number itself instead of the integer that stands for it, or does not compile."""
+    for op in graph.ops:
+        if op.type != "Pad" or attributes(op)["pad_mode"] != "constant" or len(op.inputs) < 4:
+            continue
+        value = op.inputs[3]
+        if not graph.is_constant(value) or np.any(graph.op(value).node.data != 0):
+            yield op, "pads with another value than zero"
 
 
 def _is_nonnegative(graph: Graph, tensor: Tensor) -> bool:
