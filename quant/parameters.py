@@ -241,13 +241,12 @@ class ChannelAlignmentParameters(SubsetParameters):
 class LayerwiseParameters:
     """Parameters of LayerwiseTuning.
 
-    `num_samples_for_tuning` None: every sample; source of 64: docs/choices.md.
-    `tuning_iterations`: how often every weight is looked at. `weight_decay`: pull towards the
-    original weights, as a share of the inputs' mean variance, against fitting too few samples too
-    well.
+    `num_samples_for_tuning` None: 64, from all over the samples. `tuning_iterations`: how often
+    every weight is looked at. `weight_decay`: pull towards the original weights, as a share of the
+    inputs' mean variance, against fitting too few samples too well.
     """
 
-    num_samples_for_tuning: int | None = field(default=64, metadata=COUNT)
+    num_samples_for_tuning: int | None = field(default=None, metadata=COUNT)
     tuning_iterations: int = field(default=3, metadata=COUNT)
     weight_decay: float = field(
         default=0.01, metadata=bounded(0, float("inf"), "a number from 0 up")
@@ -290,7 +289,7 @@ class DefaultParameters(MinMaxParameters):
     )
     apply_for_all_nodes: bool = False
     use_layerwise_tuning: bool = False
-    num_samples_for_tuning: int | None = field(default=64, metadata=COUNT)
+    num_samples_for_tuning: int | None = field(default=None, metadata=COUNT)
     tuning_iterations: int = field(default=3, metadata=COUNT)
     weight_decay: float = field(
         default=0.01, metadata=bounded(0, float("inf"), "a number from 0 up")

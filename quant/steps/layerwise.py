@@ -53,6 +53,9 @@ one, fewer fit by chance, and those that are held out are too few to tell (Dense
 53.5 -> 48.8 dB)."""
 
 
+SAMPLES = 64
+"""Samples that are read where no number is asked for. Source: docs/choices.md."""
+
 ENOUGH = 32
 """Positions per input in all samples beyond which more don't tell: least squares on n positions
 of noise lose 1/n per input."""
@@ -80,6 +83,7 @@ def plan(graph: Graph, parameters: LayerwiseParameters, quantization: MinMaxPlan
             size=parameters.num_samples_for_tuning,
             shuffle=parameters.shuffle_data,
             seed=parameters.seed,
+            few=SAMPLES if parameters.num_samples_for_tuning is None else None,
         ),
         sweeps=parameters.tuning_iterations,
         decay=parameters.weight_decay,
@@ -184,8 +188,7 @@ def _seen(
 
 def _positions(site: TuningSite, relay: Relay) -> int:
     """Positions of a sample that a layer is tuned on."""
-    count = relay.infer.sample_count
-    samples = count if relay.subset.size is None else min(relay.subset.size, count)
+    samples = min(relay.subset.size or SAMPLES, relay.infer.sample_count)
     return -(-ENOUGH * site.width // samples) + FEWEST
 
 

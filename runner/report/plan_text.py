@@ -85,7 +85,7 @@ def _check(check: CheckPlan) -> str:
 
 def _again(step: Planned) -> str:
     """Which of the samples a step reads again."""
-    size = step.subset.size
+    size = step.subset.few or step.subset.size
     share = f"{SHARE:.0%} of " if isinstance(step, BiasPlan) else ""
     return f"{share}{'all' if size is None else size} samples"
 
