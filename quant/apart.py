@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from quant.placement.tables import ACTIVATION_FUNCTIONS, ELEMENTWISE
+from quant.placement.tables import COMPUTED_TOGETHER
 from quant.runtime import opset, ov
 
 _LOWEST = np.finfo(np.float32).min
@@ -42,7 +42,7 @@ def apart_from_extremes(tensor: ov.Output, quantizer: str) -> ov.Output:
     return guarded.output(0)
 
 
-_TOGETHER = ELEMENTWISE | ACTIVATION_FUNCTIONS | {"Reshape", "Squeeze", "Unsqueeze"}
+_TOGETHER = COMPUTED_TOGETHER | {"Reshape", "Squeeze", "Unsqueeze"}
 
 
 def _is_computed(tensor: ov.Output) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from quant.graph import Graph, Op, Tensor, attributes
-from quant.placement.tables import ACTIVATION_FUNCTIONS, CONVOLUTIONS, ELEMENTWISE
+from quant.placement.tables import COMPUTED_TOGETHER, CONVOLUTIONS
 
 _ON_AXIS_ONE = CONVOLUTIONS | {"MVN", "AvgPool"}
 _LEAST_RANK = 4
@@ -58,8 +58,7 @@ def is_scaled_reduction(graph: Graph, tensor: Tensor) -> bool:
 
 def is_fused(graph: Graph, op: Op) -> bool:
     """Whether an operation is element-wise with constants only."""
-    is_elementwise = op.type in ELEMENTWISE | ACTIVATION_FUNCTIONS
-    return is_elementwise and sum(1 for _ in graph.data_inputs(op)) == 1
+    return op.type in COMPUTED_TOGETHER and sum(1 for _ in graph.data_inputs(op)) == 1
 
 
 def _keeps(graph: Graph, op: Op, axis: int) -> bool:

@@ -325,9 +325,14 @@ def _masked_extremes(graph: Graph) -> Iterator[tuple[Op, str]]:
 
 
 def _masks(graph: Graph, op: Op) -> bool:
-    """Whether an operation puts in, adds, or multiplies by, numbers as large as masks'."""
-    constants = (graph.op(each).node for each in op.inputs if graph.is_constant(each))
-    return op.type in ELEMENTWISE | {"Select"} and any(map(is_masking, constants))
+    """Whether an operation adds numbers as large as masks', or puts them in: constants, or what is
+    multiplied by them and kept apart since (`guard_masks`)."""
+    added = {"Select": op.inputs[1:], "Add": op.inputs, "Subtract": op.inputs}.get(op.type, ())
+    sources = [graph.op(each) for each in added]
+    behind = [graph.op(t) for each in sources if each.type == "Maximum" for t in each.inputs]
+    products = [each for each in (*sources, *behind) if each.type == "Multiply"]
+    factors = [graph.op(t) for each in products for t in each.inputs]
+    return any(is_masking(each.node) for each in (*sources, *factors))
 
 
 def _squeeze_excitation(graph: Graph) -> Iterator[tuple[Op, str]]:

@@ -14,7 +14,7 @@ from quant.graph import Graph, Op, Tensor
 from quant.placement.fused import is_fused
 from quant.placement.kept import Kept
 from quant.placement.sites import Site
-from quant.placement.tables import ACTIVATION_FUNCTIONS, ELEMENTWISE, MULTIPLYING
+from quant.placement.tables import COMPUTED_TOGETHER, MULTIPLYING
 
 _PRODUCTS = MULTIPLYING | {"Einsum"}
 
@@ -78,7 +78,7 @@ def _chain(graph: Graph, tensor: Tensor) -> Iterator[Op]:
         op = graph.op(tensor)
         yield op
         sources = [source for _, source in graph.data_inputs(op)]
-        if op.type not in ELEMENTWISE | ACTIVATION_FUNCTIONS or len(sources) != 1:
+        if op.type not in COMPUTED_TOGETHER or len(sources) != 1:
             return
         tensor = sources[0]
 

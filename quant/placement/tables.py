@@ -96,6 +96,9 @@ ACTIVATION_FUNCTIONS = frozenset(
 )
 """Functions of one tensor that devices compute together with the operation above them."""
 
+COMPUTED_TOGETHER = ELEMENTWISE | ACTIVATION_FUNCTIONS | {"Abs", "Sqrt", "Round"}
+"""What OpenVINO's CPU plugin computes together with the operation above it."""
+
 NONNEGATIVE = frozenset(
     {"Relu", "Sigmoid", "HSigmoid", "HardSigmoid", "Softmax", "SoftPlus", "Abs"}
 )
@@ -151,7 +154,7 @@ def behind_matmuls(graph: Graph) -> frozenset[int]:
     """
     found: set[int] = set()
     for op in graph.ops:
-        is_fused = op.type in ELEMENTWISE | ACTIVATION_FUNCTIONS
+        is_fused = op.type in COMPUTED_TOGETHER
         if op.type in MULTIPLYING or (
             is_fused and any(source.op in found for _, source in graph.data_inputs(op))
         ):

@@ -105,7 +105,8 @@ def _means(
     """The means of the channels of a stage's layers over the samples, in f64."""
     (nodes,) = relay.cut(work.model.clone())
     inputs, below = (
-        [nodes[site.operation].input_value(0) for site in sites] for sites in (stage, later)
+        [value for site in sites for value in nodes[site.operation].input_values()]
+        for sites in (stage, later)
     )
     results = [_mean(biased(nodes[site.operation], site.channels), site) for site in stage]
     totals: list[Array] = [np.zeros(site.channels) for site in stage]

@@ -32,13 +32,13 @@ def moments_of(
         x: the input of the layer.
         y: the output that it is to have.
         node: the layer.
-        most: positions of each item of a batch that are looked at, where there are more and their
-            number is known.
+        most: positions that are looked at, of a convolution in each item of a batch, where there
+            are more and their number is known.
     """
     x = apart(opset.convert(x, "f32"))  # else zeros around a picture may be no zeros in integers
     y = opset.convert(y, "f32")
     if node.get_type_name() == "MatMul":
-        inputs, outputs = _rows(x, most), _rows(y, most)
+        inputs, outputs = _rows(x, site.width, most), _rows(y, site.channels, most)
     else:
         places = _places(_sizes(node.output(0)), most)
         inputs = _patches(x, node, site, places)
@@ -51,10 +51,10 @@ def moments_of(
     return [opset.matmul(full, both, False, True), squares]
 
 
-def _rows(x: ov.Node, most: int) -> ov.Node:
+def _rows(x: ov.Node, channels: int, most: int) -> ov.Node:
     """`[.., C]` as `[1, C, N]`."""
-    *others, channels = x.get_output_partial_shape(0)
-    flat = opset.reshape(x, _ints(1, -1, channels.get_length()), special_zero=False)
+    *others, _ = x.get_output_partial_shape(0)
+    flat = opset.reshape(x, _ints(1, -1, channels), special_zero=False)
     if all(each.is_static for each in others):
         (places,) = _places((int(np.prod([each.get_length() for each in others])),), most)
         flat = opset.gather(flat, places, np.int64(1))
@@ -65,7 +65,7 @@ def _places(sizes: tuple[int, ...], most: int) -> tuple[Array, ...]:
     """Positions in a tensor, `[N]` per axis: all of them, or as many as are asked for."""
     count = int(np.prod(sizes))
     index = np.arange(count)
-    if count > 2 * most:  # of fewer the sequence would take some twice
+    if count > 2 * most:  # of fewer the sequence would take many twice
         index = np.sort((np.arange(most) * _TURN % 1 * count).astype(np.int64))
     return np.unravel_index(index, sizes)
 

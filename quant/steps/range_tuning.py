@@ -67,7 +67,7 @@ def _source(work: Work, quantizer: ActivationQuantizer) -> str:
 
 def _is_divided(work: Work, quantizer: ActivationQuantizer) -> bool:
     """Whether SmoothQuant put an operation above the quantizer, which FP32 does not have."""
-    return _source(work, quantizer) == f"{quantizer.name}/smooth"
+    return f"{quantizer.name}/smooth" in work.nodes
 
 
 def _short(

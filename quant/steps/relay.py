@@ -8,7 +8,7 @@ small.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
@@ -25,8 +25,10 @@ Array = NDArray[Any]
 Key = tuple[int, str, int]
 """A tensor: its model's number, its operation's name, and which of the outputs."""
 
-MOST_BYTES = 1 << 25
+MOST_BYTES = 1 << 23
 """What waits in memory of one tensor; on disk beyond that."""
+
+_RANDOM = frozenset({"RandomUniform", "Multinomial"})
 
 
 @dataclass(slots=True)
@@ -83,10 +85,12 @@ class Relay:
             results: the outputs wanted now, computed from `upto`; they should be reduced.
             add: takes a sample's number and those outputs, in sample order.
         """
-        done = {*_above(upto), *(each.get_name() for each in self._inputs.values())}
-        open_ends = _above(later) - done
+        done = _above(upto) | {each.get_name(): each for each in self._inputs.values()}
+        done |= _shapes_of(done)  # else a whole tensor would wait for its sizes' sake
+        open_ends = _above(later, done)
         live = self._live(done, open_ends)
         kept = {key: _Kept() for key in live}
+        before, self._kept = self._kept, self._kept | kept
 
         def take(index: int, values: list[Array]) -> None:
             add(index, values[: len(results)])
@@ -94,28 +98,31 @@ class Relay:
                 each.add(value)
 
         outputs = [opset.result(each) for each in (*results, *live.values())]
-        if not self._kept:
+        if not before:
             model = ov.Model(outputs, list(self._inputs.values()), "piece")
             self.infer.each(model, self.subset, take)
         else:
             reached = _above(each.output(0) for each in outputs)
             used = [key for key, node in self._inputs.items() if node.get_name() in reached]
+            used = used or list(before)[:1]  # one tells how many samples there are
             model = ov.Model(outputs, [self._inputs[key] for key in used], "piece")
-            rows = map(list, zip(*(self._kept[key] for key in used), strict=True))
+            rows = map(list, zip(*(before[key] for key in used), strict=True))
             dataclasses.replace(self.infer, samples=rows).each(model, Subset(), take)
-            self._forget([key for key in self._kept if not _is_read(self._inputs[key], open_ends)])
-        self._kept |= kept
+            self._forget(key for key in before if not _is_read(self._inputs[key], open_ends))
 
     def _forget(self, keys: Iterable[Key]) -> None:
         for key in list(keys):
             self._kept.pop(key).file.close()
 
-    def _live(self, done: set[str], open_ends: set[str]) -> dict[Key, ov.Output]:
+    def _live(
+        self, done: Mapping[str, ov.Node], open_ends: Mapping[str, ov.Node]
+    ) -> dict[Key, ov.Output]:
         """The tensors that differ from sample to sample, wait nowhere yet, and are read by what is
         still to be computed."""
         found: dict[Key, ov.Output] = {}
         seen: set[str] = set()
         waiting = list(self._inputs.values())
+        waiting += [node for node in done.values() if node.get_type_name() in _RANDOM]
         while waiting:
             node = waiting.pop()
             name = node.get_name()
@@ -172,18 +179,32 @@ def _zeros(tensor: ov.Output) -> ov.Output:
     return opset.constant(np.zeros(sizes, tensor.get_element_type().to_dtype())).output(0)
 
 
-def _is_read(tensor: ov.Output | ov.Node, by: set[str]) -> bool:
+def _shapes_of(done: Mapping[str, ov.Node]) -> dict[str, ov.Node]:
+    """The operations that read nothing but the shape of what is done."""
+    readers = (
+        port.get_node()
+        for node in done.values()
+        for output in node.outputs()
+        for port in output.get_target_inputs()
+    )
+    return {each.get_name(): each for each in readers if each.get_type_name() == "ShapeOf"}
+
+
+def _is_read(tensor: ov.Output | ov.Node, by: Mapping[str, ov.Node]) -> bool:
     output = tensor if isinstance(tensor, ov.Output) else tensor.output(0)
     return any(each.get_node().get_name() in by for each in output.get_target_inputs())
 
 
-def _above(outputs: Iterable[ov.Output]) -> set[str]:
-    """The own names of operations that tensors are computed by."""
-    found: set[str] = set()
+def _above(
+    outputs: Iterable[ov.Output], done: Mapping[str, ov.Node] | None = None
+) -> dict[str, ov.Node]:
+    """The operations that tensors are computed by, but for those done, under their own names."""
+    found: dict[str, ov.Node] = {}
     waiting = [each.get_node() for each in outputs]
     while waiting:
         node = waiting.pop()
-        if node.get_name() not in found:
-            found.add(node.get_name())
+        name = node.get_name()
+        if name not in found and (done is None or name not in done):
+            found[name] = node
             waiting += [each.get_node() for each in node.input_values()]
     return found

@@ -194,6 +194,7 @@ def _divide(work: Work, part: SmoothPart, factor: Array) -> None:
     kind = source.get_element_type().to_dtype()
     divided = opset.multiply(source, opset.constant((1 / factor).astype(kind)))
     divided.set_friendly_name(f"{part.quantizer}/smooth")
+    work.nodes[f"{part.quantizer}/smooth"] = divided
     for name in part.operations:
         work.nodes[name].input(0).replace_source_output(divided.output(0))
 

@@ -140,6 +140,55 @@ def test_moments_of_a_convolution(
     assert error.max() < 1e-4 * (squares / seen.inputs[:, -1:, -1]).max()
 
 
+@pytest.mark.parametrize(
+    ("shape", "weights", "more"),
+    [
+        ((1, 3, 16, 17), (4, 3, 3, 2), ([2, 1], [1, 0], [0, 1], [1, 2])),
+        ((2, 4, 15, 16), (4, 1, 1, 3, 3), ([1, 2], [1, 1], [1, 1], [1, 1])),
+        ((1, 60, 5), (4, 5), ()),
+    ],
+    ids=["conv", "depthwise", "matmul"],
+)
+def test_moments_of_some_positions(
+    shape: tuple[int, ...], weights: tuple[int, ...], more: tuple[list[int], ...]
+) -> None:
+    """The same layer explains them, and they are as many as asked for, from all over."""
+    rng, x = np.random.default_rng(0), models.parameter("x", *shape)
+    w = rng.standard_normal(weights).astype(np.float32)
+    is_grouped, is_matmul = len(weights) == 5, not more
+    if is_matmul:
+        node = opset.matmul(x, models.constant(w, "w"), False, True)
+    else:
+        make = opset.group_convolution if is_grouped else opset.convolution
+        node = make(x, models.constant(w, "w"), *more)
+    groups = weights[0] if is_grouped else 1
+    channels = weights[1] if is_grouped else weights[0]
+    width = int(np.prod(weights)) // (groups * channels)
+    site = TuningSite(
+        operation="layer", quantizer="", groups=groups, channels=channels, width=width
+    )
+    found = moments_of(x.output(0), node.output(0), node, site, 20)
+    model = models.finish(found, [x])
+    sample = rng.standard_normal(shape).astype(np.float32)
+    products, squares = models.evaluate(model, [sample])
+    seen = Moments(
+        inputs=products[..., : width + 1],
+        cross=products[..., width + 1 :].swapaxes(1, 2),
+        outputs=squares,
+    )
+    assert seen.count == 20 * (1 if is_matmul else shape[0])
+    taps = 1 if is_matmul else int(np.prod(weights[-(len(shape) - 2) :]))
+    rows = w.reshape(groups, channels, -1, taps).swapaxes(2, 3).reshape(groups, channels, -1)
+    error = squared_error(seen, rows, np.zeros((groups, channels)))
+    assert error.max() < 1e-4 * (squares / seen.inputs[:, -1:, -1]).max()
+    whole = moments_of(x.output(0), node.output(0), node, site, 10**6)
+    every, _ = models.evaluate(models.finish(whole, [x]), [sample])
+    power = np.diagonal(products, axis1=1, axis2=2)[:, :width].mean() / seen.count
+    assert power == pytest.approx(
+        np.diagonal(every, axis1=1, axis2=2)[:, :width].mean() / every[0, width, width], rel=0.4
+    )
+
+
 def test_zeros_around_a_picture_are_zeros_in_moments() -> None:
     """Also where what is padded is quantized: OpenVINO pads integers with the integer 0, which
     stands for half of the range after it has made them signed."""

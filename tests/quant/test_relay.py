@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import IO
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -152,3 +154,70 @@ def test_nothing_waits_for_what_nobody_reads() -> None:
     assert waiting[0] == {"x", "halves"}
     assert waiting[1] == {"x", "halves", "a_relu"}
     assert waiting[2] == set()
+
+
+def noisy() -> ov.Model:
+    """Noise that two layers read, then what is made of the input as well."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 4)
+    bounds = [models.constant(value, name) for value, name in ((-1, "low"), (1, "high"))]
+    noise = opset.random_uniform(np.array([1, 4], np.int64), *bounds, "f32", 1, 2)
+    left = models.relu(models.linear(rng, noise, (4, 4), "a"), "a_relu")
+    left = models.relu(models.linear(rng, left, (4, 4), "b"), "b_relu")
+    both = models.named(opset.add(left, models.relu(x, "x_relu")), "both")
+    return models.finish([models.linear(rng, both, (3, 4), "c")], [x])
+
+
+def test_noise_is_drawn_once() -> None:
+    """And a piece that reads nothing but noise has as many samples as the others."""
+    found = relayed(quant.load_model(noisy()), models.samples(noisy(), 5))
+    assert [len(found[name]) for name in LAYERS] == [5, 5, 5]
+    rows = [np.concatenate([row.ravel() for row in found[name]]) for name in LAYERS]
+    assert np.ptp(rows[0]) > 0.1
+    nodes = by_name(quant.load_model(noisy()))
+    weights = nodes["a"].input_value(1).get_node().data
+    bias = nodes["a/add"].input_value(1).get_node().data.reshape(-1)
+    for noise, hidden in zip(found["a"], found["b"], strict=True):
+        expected_row = np.maximum(noise @ weights.T + bias, 0)
+        np.testing.assert_allclose(hidden, expected_row, rtol=1e-4, atol=1e-5)
+
+
+def test_sizes_of_a_tensor_need_not_the_tensor() -> None:
+    rng, x = np.random.default_rng(0), models.parameter("x", -1, 8)
+    hidden = models.relu(models.linear(rng, x, (4, 8), "a"), "a_relu")
+    hidden = models.relu(models.linear(rng, hidden, (4, 4), "b"), "b_relu")
+    rows = opset.gather(opset.shape_of(x), np.array([0], np.int64), np.int64(0))
+    sizes = opset.concat([rows, np.array([4], np.int64)], 0)
+    same = models.named(opset.reshape(hidden, sizes, special_zero=False), "same")
+    model = quant.load_model(models.finish([models.linear(rng, same, (3, 4), "c")], [x]))
+    infer = Inference(reference=model, samples=models.samples(model, 2), sample_count=2)
+    with Relay(infer, Subset()) as relay:
+        for number, name in enumerate(LAYERS):
+            (nodes,) = relay.cut(model.clone())
+            value = nodes[name].input_value(0)
+            later = [nodes[each].input_value(0) for each in LAYERS[number + 1 :]]
+            relay.run([value], later, [opset.multiply(value, np.float32(1))], lambda *_: None)
+            if name == "b":
+                assert "x" not in {each for _, each, _ in relay._kept}
+
+
+def test_files_are_closed_where_a_sample_fails() -> None:
+    model = quant.load_model(split_and_joined())
+    infer = Inference(reference=model, samples=models.samples(model, 3), sample_count=3)
+    files: list[IO[bytes]] = []
+
+    def interrupted() -> None:
+        with Relay(infer, Subset()) as relay:
+
+            def stop(*_: object) -> None:
+                files.extend(each.file for each in relay._kept.values())
+                raise KeyboardInterrupt
+
+            (nodes,) = relay.cut(model.clone())
+            value = nodes["a"].input_value(0)
+            result = opset.multiply(value, np.float32(1))
+            relay.run([value], [nodes["b"].input_value(0)], [result], stop)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert files
+    assert all(each.closed for each in files)
