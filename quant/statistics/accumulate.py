@@ -14,6 +14,7 @@ from quant.statistics.aggregate import aggregate
 from quant.statistics.kept import KeptRows
 from quant.statistics.layout import Layout
 from quant.statistics.need import Need, Reduction
+from quant.statistics.points import NOTHING
 from quant.statistics.tap import tap
 
 Rows = NDArray[Any]
@@ -78,15 +79,16 @@ class Accumulator:
         """
         for need, columns in self._columns.items():
             if not self._count[columns].all():
-                message = (
-                    f"the result of {need.tensor.op!r} has no elements in any sample{NO_RANGE}"
-                )
-                raise SamplesError(message)
+                raise _empty(need)
         found: dict[Need, NDArray[Any]] = {
             need: self._answer(need, columns) for need, columns in self._columns.items()
         }
         for need in self._points:
-            found[need] = np.concatenate(self._seen.pop(need))
+            rows = np.concatenate(self._seen.pop(need))
+            is_nothing = rows == NOTHING
+            if is_nothing.all():
+                raise _empty(need)
+            found[need] = _filled(np.where(is_nothing, np.nan, rows)) if is_nothing.any() else rows
         return found
 
     def _answer(self, need: Need, columns: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -109,6 +111,10 @@ class Accumulator:
             part = _filled(self._rows.columns(places[i : i + few]))
             found[i : i + few] = aggregate(part, need.aggregator)
         return found
+
+
+def _empty(need: Need) -> SamplesError:
+    return SamplesError(f"the result of {need.tensor.op!r} has no elements in any sample{NO_RANGE}")
 
 
 def _filled(rows: Rows) -> Rows:

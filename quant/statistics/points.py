@@ -21,6 +21,10 @@ _SPREAD = np.modf(np.arange(1, POINTS + 1) * (5**0.5 - 1) / 2)[0]
 sequence."""
 
 
+NOTHING = np.finfo(np.float32).min
+"""What stands for the points of a tensor without elements, of which OpenVINO picks whatever is in
+memory."""
+
 Joined = tuple[int, tuple[int, ...]]
 """The axis of the channels, and how many positions there are on each."""
 
@@ -169,4 +173,6 @@ def _gathered(rows: ov.Node, axis: int) -> ov.Node:
         count = opset.gather(opset.shape_of(rows, "i64"), np.int64(axis), np.int64(0))
         spread = opset.multiply(opset.convert(count, "f64"), opset.constant(_SPREAD))
         places = opset.convert(opset.floor(spread), "i64")
+        found = opset.convert(opset.gather(rows, places, np.int64(axis)), "f32")
+        return opset.select(opset.equal(count, np.int64(0)), opset.constant(NOTHING), found)
     return opset.gather(rows, places, np.int64(axis))

@@ -12,7 +12,7 @@ from quant.plan import Status
 from quant.runtime import opset, ov
 from quant.target import Target
 from tests import models
-from tests.quant.results import sqnr_db, status_of
+from tests.quant.results import outputs_db, sqnr_db, status_of
 
 CHANNELS, EXPERTS = 16, 3
 
@@ -59,3 +59,26 @@ def test_rows_that_go_to_another_expert_do_not_end_a_diagnosis(cpu: Target) -> N
         assert found.outputs[0].sqnr_db is not None
         (reason,) = {layer.reason for layer in found.layers if layer.name.startswith("up")}
         assert reason == "its length depends on values"
+
+
+def chosen_rows() -> ov.Model:
+    """A layer on the rows that hold a large value, of which a sample may have none."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 6, 16)
+    hidden = models.relu(models.linear(rng, x, (16, 16), "a"), "a_relu")
+    largest = opset.reduce_max(x, np.array([0, 2], np.int64), keep_dims=False)
+    found = opset.non_zero(opset.greater(largest, np.float32(2.4)), output_type="i64")
+    rows = opset.gather(hidden, opset.squeeze(found, np.array([0], np.int64)), np.int64(1))
+    rows = models.relu(models.linear(rng, rows, (16, 16), "b"), "b_relu")
+    total = opset.reduce_sum(rows, np.array([1], np.int64), keep_dims=True)
+    both = models.named(opset.add(total, hidden), "both")
+    return models.finish([models.linear(rng, both, (4, 16), "c")], [x])
+
+
+def test_points_of_what_has_no_rows_tell_nothing(cpu: Target) -> None:
+    """OpenVINO picks them from whatever is in memory."""
+    samples = models.samples(chosen_rows(), 16)
+    assert any(sample[0].max() <= 2.4 for sample in samples)
+    result = quant.quantize(chosen_rows(), samples, target=cpu)
+    ends = [end for each in result.operations for span in each.ranges.values() for end in span]
+    assert max(ends) < 100
+    assert min(outputs_db(chosen_rows(), result.model, samples)) > 25
