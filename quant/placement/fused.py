@@ -62,9 +62,13 @@ def is_fused(graph: Graph, op: Op) -> bool:
 
 
 def _keeps(graph: Graph, op: Op, axis: int) -> bool:
-    """Whether a reduction drops no axis in front of the one that becomes `axis`."""
-    rank = graph.op(op.inputs[0]).ranks[op.inputs[0].port]
+    """Whether a reduction drops no axis in front of the one that becomes `axis`, nor one above it,
+    with which it would become one."""
+    source = graph.op(op.inputs[0])
+    rank = source.ranks[op.inputs[0].port]
     if rank is None or rank < _LEAST_RANK or not graph.is_constant(op.inputs[1]):
+        return False
+    if source.type.startswith("Reduce"):
         return False
     if attributes(op)["keep_dims"]:
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from quant.graph import Graph
+from quant.graph import Graph, Op, attributes
 from quant.placement.cells import first_alike
 from quant.placement.sites import Site
 from quant.placement.tables import LINEAR, RECURRENT, descriptor_type
@@ -35,12 +35,17 @@ def groups(graph: Graph, target: Target, sites: list[Site]) -> list[str | None]:
 
 
 def _meeting_places(graph: Graph, target: Target, site: Site) -> list[object]:
-    """What makes a site share its range: mixers with a reader that needs one scale, and unified
-    ports, on the CPU also those of recurrent cells that it takes for one another."""
+    """What makes a site share its range: mixers with a reader that needs one scale or of anything
+    but channels, and unified ports, on the CPU also those of recurrent cells that it takes for one
+    another."""
     places: list[object] = []
     supports = {r.port: _support(graph, target, r.port.op) for r in site.readers}
-    if any(_needs_one_scale(graph, r.port.op) for r in site.readers):
-        places += [("mixer", index) for index in site.mixers]
+    needs_one = any(_needs_one_scale(graph, r.port.op) for r in site.readers)
+    places += [
+        ("mixer", index)
+        for index in site.mixers
+        if needs_one or not _joins_channels(graph, graph.ops[index])
+    ]
     for port, support in supports.items():
         if support.unified_scales == "all":
             places.append(("operation", port.op))
@@ -54,6 +59,16 @@ def _meeting_places(graph: Graph, target: Target, site: Site) -> list[object]:
                 if port.port in ports
             ]
     return places
+
+
+def _joins_channels(graph: Graph, op: Op) -> bool:
+    """Whether a Concat joins channels, so that each may keep its own scale. OpenVINO's CPU plugin
+    (2026.4.1) takes scales along another axis, as of a class token and the others, for those of
+    channels where a MatMul adds them to its result: 5 dB, or it does not compile."""
+    rank = op.ranks[0]
+    if op.type != "Concat" or rank is None:
+        return op.type != "Concat"
+    return bool(attributes(op)["axis"] % rank == (1 if rank > 3 else rank - 1))
 
 
 def _support(graph: Graph, target: Target, index: int) -> Support:

@@ -12,7 +12,7 @@ from quant.placement.cells import first_alike, mistaken
 from quant.placement.demand import Demand, demand
 from quant.placement.estimators import estimators, few, outside
 from quant.placement.fates import SKIPPED, operation_plans
-from quant.placement.fused import may_be_vector
+from quant.placement.fused import takes_channels
 from quant.placement.groups import groups
 from quant.placement.ignored import ACTIVATIONS, ignored
 from quant.placement.kept import Kept, kept
@@ -286,14 +286,14 @@ def _channels(setting: _Setting, site: Site) -> int | None:
     readers = {setting.graph.op(reader.port).type for reader in site.readers}
     if shape is None or len(shape) <= (3 if CONVOLUTIONS.isdisjoint(readers) else 2):
         return None
+    if not takes_channels(setting.graph, site.tensor, 1):
+        return None
     if None not in shape:
         return shape[1]
     may_be_one = shape[0] is None or set(shape[2:]) <= {None, 1}
     is_turned = setting.graph.op(site.tensor).type == "Transpose" and not site.is_output
     is_gated = may_be_one and "Multiply" in readers
-    if is_turned or is_gated or may_be_vector(setting.graph, site.tensor):
-        return None
-    return shape[1]
+    return None if is_turned or is_gated else shape[1]
 
 
 def _quantizer(

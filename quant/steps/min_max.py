@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant import advice
-from quant.apart import apart_from_extremes
+from quant.apart import apart_from_above
 from quant.emulation import PLAIN, fake_quantize, quantizing
 from quant.fake_quantize import Levels, activation_levels, halved, weight_levels
 from quant.graph import Graph, Port
@@ -320,7 +320,7 @@ def _insert(work: Work, quantizer: ActivationQuantizer | WeightQuantizer, levels
     if isinstance(quantizer, WeightQuantizer):
         node = fake_quantize(source, levels, stretch)
     else:
-        node = quantizing(apart_from_extremes(source, quantizer.name), levels, stretch)
+        node = quantizing(apart_from_above(source, quantizer.name), levels, stretch)
     node.set_friendly_name(quantizer.name)
     for port in ports:
         port.replace_source_output(node.output(0))
