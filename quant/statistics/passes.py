@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from quant.errors import SamplesError
 from quant.plan import Subset
-from quant.runtime import core, drained, many_samples, ov
+from quant.runtime import core, drained, looking_inside, ov
 
 Array = NDArray[Any]
 Samples = Iterable[Any]
@@ -63,7 +63,7 @@ def infer(
     def taken(index: int, values: list[Array]) -> None:
         add(index, tuple(each is None or index in each for each in chosen), values)
 
-    ready = core().compile_model(model, "CPU", many_samples(model))
+    ready = core().compile_model(model, "CPU", looking_inside(model))
     total = _run(ready, _numbered(samples, chosen, count), taken, progress)
     if total == 0:
         message = "there are no calibration samples"

@@ -104,3 +104,17 @@ def test_branches_added_up_along_an_axis(
     for model_type in (None, "transformer"):
         result = quant.quantize(model, samples, target=cpu, model_type=model_type)
         assert min(outputs_db(model, result.model, samples)) > 25
+
+
+def test_attention_of_one_head_over_places(cpu: Target) -> None:
+    """What statistics read of it crashed OpenVINO's compilation."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 20, 16)
+    places = models.constant((0.1 * rng.standard_normal((1, 20, 16))).astype(np.float32), "places")
+    hidden = opset.add(models.linear(rng, x, (16, 16), "in"), places)
+    q, k, v = (models.linear(rng, hidden, (16, 16), each) for each in "qkv")
+    made = opset.matmul(opset.softmax(opset.matmul(q, k, False, True), 2), v, False, False)
+    model = models.finish([models.linear(rng, opset.add(hidden, made), (4, 16), "end")], [x])
+    samples = models.samples(model, 16)
+    for model_type in (None, "transformer"):
+        result = quant.quantize(model, samples, target=cpu, model_type=model_type)
+        assert min(outputs_db(model, result.model, samples)) > 20
