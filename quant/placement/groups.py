@@ -35,16 +35,17 @@ def groups(graph: Graph, target: Target, sites: list[Site]) -> list[str | None]:
 
 
 def _meeting_places(graph: Graph, target: Target, site: Site) -> list[object]:
-    """What makes a site share its range: mixers with a reader that needs one scale or of anything
-    but channels, and unified ports, on the CPU also those of recurrent cells that it takes for one
-    another."""
+    """What makes a site share its range: mixers with a reader that needs one scale, those of
+    anything but channels that are added to something, and unified ports, on the CPU also those of
+    recurrent cells that it takes for one another."""
     places: list[object] = []
     supports = {r.port: _support(graph, target, r.port.op) for r in site.readers}
     needs_one = any(_needs_one_scale(graph, r.port.op) for r in site.readers)
+    is_added = any(graph.op(r.port).type in ("Add", "Subtract") for r in site.readers)
     places += [
         ("mixer", index)
         for index in site.mixers
-        if needs_one or not _joins_channels(graph, graph.ops[index])
+        if needs_one or (is_added and not _joins_channels(graph, graph.ops[index]))
     ]
     for port, support in supports.items():
         if support.unified_scales == "all":
