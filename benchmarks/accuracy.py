@@ -161,6 +161,7 @@ def main() -> None:
     for line in table(given.cases or zoo, given.presets, given.draws):
         print(line, flush=True)
         lines.append(line)
+        RESULTS.parent.mkdir(parents=True, exist_ok=True)
         RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")  # hours may be cut short
 
 
