@@ -136,17 +136,32 @@ class BiasSite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CellInput:
-    """What recurrent cells alone read, with one range, which their states share.
+class CellSite:
+    """A recurrent cell with its input, and the group that its weights share their scales with."""
 
-    `quantizers`: of the input; `states`: of states that are no constants. `cells`: the operations
-    and their inputs.
+    input: BiasSite
+    weights: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellInput:
+    """The quantizer of what recurrent cells alone read. `is_hidden_state`: of other cells."""
+
+    quantizer: str
+    cells: tuple[CellSite, ...]
+    is_hidden_state: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellGroup:
+    """Recurrent cells whose inputs have one range, which their states share.
+
+    `states`: the quantizers of states that are no constants.
     """
 
-    quantizers: tuple[str, ...]
+    inputs: tuple[CellInput, ...]
     states: tuple[str, ...]
     scheme: Scheme
-    cells: tuple[BiasSite, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +170,7 @@ class MinMaxPlan:
 
     `saturable`: the layers' inputs that are examined for saturation; none where the target does not
     saturate. `watched`: the tensors whose values tell how many lie outside a range. `movable`: the
-    inputs of depthwise layers, whose levels may be moved. `cell_inputs`: of recurrent cells.
+    inputs of depthwise layers, whose levels may be moved. `cell_groups`: recurrent cells.
     """
 
     subset: Subset
@@ -165,7 +180,7 @@ class MinMaxPlan:
     saturable: tuple[BiasSite, ...] = ()
     watched: tuple[BiasSite, ...] = ()
     movable: tuple[BiasSite, ...] = ()
-    cell_inputs: tuple[CellInput, ...] = ()
+    cell_groups: tuple[CellGroup, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

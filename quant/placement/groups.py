@@ -7,7 +7,7 @@ from collections import Counter
 from quant.graph import Graph, Op, attributes
 from quant.placement.cells import first_alike
 from quant.placement.sites import Site
-from quant.placement.tables import LINEAR, RECURRENT, descriptor_type
+from quant.placement.tables import LINEAR, descriptor_type
 from quant.target import DEPTHWISE, Support, Target
 
 _NEEDS_ONE_SCALE = LINEAR | {"ScaledDotProductAttention"}
@@ -51,9 +51,7 @@ def _meeting_places(graph: Graph, target: Target, site: Site) -> list[object]:
         if support.unified_scales == "all":
             places.append(("operation", port.op))
         elif isinstance(support.unified_scales, tuple):
-            op = graph.op(port)
-            is_mistaken = op.type in RECURRENT and target.device == "CPU"
-            owner = first_alike(graph, op) if is_mistaken else op
+            owner = first_alike(graph, target, graph.op(port))
             places += [
                 ("ports", owner.index, ports)
                 for ports in support.unified_scales

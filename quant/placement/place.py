@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from quant.errors import ParameterError, ParameterProblem
 from quant.graph import Graph, Op, Port
 from quant.parameters import MinMaxParameters, ModelType, Request
-from quant.placement.cells import first_alike, mistaken
+from quant.placement.cells import first_alike
 from quant.placement.demand import Demand, demand
 from quant.placement.estimators import estimators, few, outside
 from quant.placement.fates import SKIPPED, operation_plans
@@ -89,8 +89,6 @@ def place(
         if why == ACTIVATIONS and i not in rules and graph.ops[i].type not in RECURRENT
     }  # OpenVINO's CPU plugin (2026.4.1) compiles no cell in floating point on integer weights
     floats |= {i: why for i, why in rules.items() if i not in floats}
-    if target.device == "CPU":
-        floats |= mistaken(graph, floats)
     if target.quantizes_outputs:
         smoothed = frozenset()  # each reader of a quantized result gets the same integers
     found, placed = _settled(graph, target, floats, smoothed)
@@ -387,5 +385,5 @@ def _weight_group(setting: _Setting, op: Op, port: int) -> str | None:
     together = [ports for ports in unified if port in ports] if isinstance(unified, tuple) else []
     if not together:
         return None
-    first = first_alike(setting.graph, op) if op.type in RECURRENT else op
+    first = first_alike(setting.graph, setting.target, op)
     return f"{first.name}/ports_{'_'.join(map(str, together[0]))}"

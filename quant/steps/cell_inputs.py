@@ -5,10 +5,12 @@ another. Wide inputs, such as logarithms of a spectrum, leave a state between -1
 and narrow ones are left few by it. So the input is divided by a factor on the way in, and its
 weights are multiplied by it: the one with the least expected noise of the gates, errors of the
 input and state, and of the weights of both. No operation is added: the quantizer divides.
+Cells that share their scales each have a factor of their own, so that all inputs reach as far.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +27,9 @@ from quant.placement.tables import GATES, HIDDEN_STATE, RECURRENT, WEIGHT_PORTS
 from quant.plan import (
     ActivationQuantizer,
     BiasSite,
+    CellGroup,
     CellInput,
+    CellSite,
     MinMaxPlan,
     TensorRef,
     WeightQuantizer,
@@ -57,12 +61,9 @@ def sites(
     graph: Graph,
     activations: tuple[ActivationQuantizer, ...],
     weights: tuple[WeightQuantizer, ...],
-) -> tuple[CellInput, ...]:
-    """The quantizers that recurrent cells read their input from.
-
-    Not of hidden states, whose range is right. Nor where cells share their scales (see
-    `placement.cells`).
-    """
+) -> tuple[CellGroup, ...]:
+    """The cells whose inputs are divided. Not those that read hidden states alone, whose range is
+    right."""
     together: dict[str, list[ActivationQuantizer]] = {}
     for each in activations:
         if each.covers is not None:
@@ -70,44 +71,48 @@ def sites(
     constants: dict[str, list[WeightQuantizer]] = {}
     for constant in weights:
         constants.setdefault(constant.group or "", []).append(constant)
-    found = (_site(graph, each, constants) for each in together.values())
+    found = (_group(graph, each, constants) for each in together.values())
     return tuple(each for each in found if each is not None)
 
 
-def _site(
+def _group(
     graph: Graph,
     quantizers: list[ActivationQuantizer],
     constants: Mapping[str, list[WeightQuantizer]],
-) -> CellInput | None:
-    """The site of quantizers of one range; None where the input stays as it is."""
+) -> CellGroup | None:
+    """The cells behind quantizers of one range; None where their inputs stay as they are."""
     inputs = [each for each in quantizers if each.consumers[0].port == 0]
     cells = {port.op: graph.by_name[port.op] for each in inputs for port in each.consumers}
-    own = [
-        each
-        for group in constants.values()
+    weights = {
+        port.op: name
+        for name, group in constants.items()
         for each in group
-        if any(port.op in cells for port in each.consumers)
-    ]
-    shared = {each.group or "" for each in own}
-    is_known = all(op.type in RECURRENT for op in cells.values()) and "" not in shared
-    is_theirs = all(
-        len(each.consumers) == 1 and each.consumers[0].op in cells
-        for group in shared
-        for each in constants[group]
-    )
+        for port in each.consumers
+        if port.op in cells
+    }
+    own = [each for name in set(weights.values()) for each in constants[name]]
+    is_known = all(op.type in RECURRENT and weights.get(name) for name, op in cells.items())
+    is_theirs = all(len(each.consumers) == 1 and each.consumers[0].op in cells for each in own)
     schemes = [each.scheme for each in inputs] + [each.scheme for each in own]
     is_coarse = all(scheme.bits <= _BITS for scheme in schemes)
     is_flat = all(each.scheme.granularity is Granularity.PERTENSOR for each in inputs)
     if not (inputs and is_known and is_theirs and is_coarse and is_flat):
         return None
-    if all(is_hidden_state(graph, op.inputs[0]) for op in cells.values()):
-        return None
-    return CellInput(
-        quantizers=tuple(each.name for each in inputs),
-        states=tuple(each.name for each in quantizers if each not in inputs),
-        scheme=inputs[0].scheme,
-        cells=tuple(_input(graph, op) for op in cells.values()),
+    found = tuple(
+        CellInput(
+            quantizer=each.name,
+            cells=tuple(
+                CellSite(input=_input(graph, cells[port.op]), weights=weights[port.op])
+                for port in each.consumers
+            ),
+            is_hidden_state=is_hidden_state(graph, cells[each.consumers[0].op].inputs[0]),
+        )
+        for each in inputs
     )
+    if all(each.is_hidden_state for each in found):
+        return None
+    states = tuple(each.name for each in quantizers if each not in inputs)
+    return CellGroup(inputs=found, states=states, scheme=inputs[0].scheme)
 
 
 def _input(graph: Graph, op: Op) -> BiasSite:
@@ -121,8 +126,8 @@ def _input(graph: Graph, op: Op) -> BiasSite:
 
 def needs(plan: MinMaxPlan) -> Iterable[Need]:
     """Points of every cell's input, and how large its hidden state is."""
-    for each in plan.cell_inputs:
-        for cell in each.cells:
+    for group in plan.cell_groups:
+        for cell in (cell.input for each in group.inputs for cell in each.cells):
             yield points_need(plan.subset, cell)
             yield _power(plan, cell)
 
@@ -144,16 +149,23 @@ def scale(work: Work, plan: MinMaxPlan, ends: Ends, statistics: Statistics) -> d
         ends: of every quantizer's range, as its tensor is.
     """
     factors: dict[str, float] = {}
-    for each in plan.cell_inputs:
-        cells = [_cell(work, plan, cell, statistics) for cell in each.cells]
-        inputs = _widest(ends, each.quantizers)
-        states = _widest({**ends, "": HIDDEN_STATE}, ("", *each.states))
-        factor = best_factor(each.scheme, inputs, states, cells)
-        if factor != 1:
-            for cell in each.cells:
-                _multiply(work, cell.operation, factor)
-            factors |= dict.fromkeys(each.quantizers, factor)
-            work.outcomes[f"cell input {each.quantizers[0]}"] = f"divided by {factor:.3g}"
+    for group in plan.cell_groups:
+        inputs = [
+            Input(
+                ends=_widest(ends, [each.quantizer]),
+                cells=[_cell(work, plan, cell, statistics) for cell in each.cells],
+                is_fixed=each.is_hidden_state,
+            )
+            for each in group.inputs
+        ]
+        states = _widest({**ends, "": HIDDEN_STATE}, ("", *group.states))
+        found = best_factors(group.scheme, inputs, states)
+        for each, factor in zip(group.inputs, found, strict=True):
+            if factor != 1:
+                for cell in each.cells:
+                    _multiply(work, cell.input.operation, factor)
+                factors[each.quantizer] = factor
+                work.outcomes[f"cell input {each.quantizer}"] = f"divided by {factor:.3g}"
     work.stretches |= {name: Stretch(factor=factor) for name, factor in factors.items()}
     return factors
 
@@ -172,6 +184,7 @@ class Cell:
         input_peaks, state_peaks: each unit's largest weight, `[units]`.
         input_energy, state_energy: sums of the weights' squares.
         input_power, state_power: sums of the mean squares of the features, and of the units.
+        weights: the group of cells that share the weights' scales, which each unit has one of.
     """
 
     gates: int
@@ -181,9 +194,27 @@ class Cell:
     state_energy: float
     input_power: float
     state_power: float
+    weights: str = ""
 
 
-def _cell(work: Work, plan: MinMaxPlan, cell: BiasSite, statistics: Statistics) -> Cell:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """Both ends of an input's range, the cells that read it, and whether it stays as it is."""
+
+    ends: tuple[float, float]
+    cells: list[Cell]
+    is_fixed: bool = False
+
+    @property
+    def factors(self) -> Array:
+        """What it may be divided by: 1, and what lets it reach as far as `_REACHES`."""
+        reach = max(-self.ends[0], self.ends[1])
+        is_known = 0 < reach < np.inf and not self.is_fixed
+        return np.array([1, *(reach / _REACHES if is_known else np.ones(len(_REACHES)))])
+
+
+def _cell(work: Work, plan: MinMaxPlan, site: CellSite, statistics: Statistics) -> Cell:
+    cell = site.input
     node = work.nodes[cell.operation]
     kind = node.get_type_name()
     weights = [node.input_value(port).get_node().data for port in WEIGHT_PORTS[kind]]
@@ -200,40 +231,43 @@ def _cell(work: Work, plan: MinMaxPlan, cell: BiasSite, statistics: Statistics) 
         state_energy=energies[1],
         input_power=float(np.square(points, dtype=np.float64).mean(axis=0).sum()),
         state_power=state * units,
+        weights=site.weights,
     )
 
 
-def best_factor(
-    scheme: Scheme, inputs: tuple[float, float], states: tuple[float, float], cells: list[Cell]
-) -> float:
-    """What to divide the cells' input by for the least expected squared error of their gates; 1
+def best_factors(scheme: Scheme, inputs: list[Input], states: tuple[float, float]) -> list[float]:
+    """What to divide each input by for the least expected squared error of all cells' gates; 1
     where nothing lowers it by much. Each rounding is uniform: a step's square over 12.
 
     Args:
-        scheme: of the input and the states.
-        inputs, states: both ends of their ranges.
+        scheme: of the inputs and the states, which have one range.
+        states: both ends of the states' range.
 
     >>> cell = Cell(gates=4, input_peaks=np.ones(1), state_peaks=np.ones(1), input_energy=1,
     ...             state_energy=1, input_power=1, state_power=1)
-    >>> ends = [(-1.0, 1.0), (-8.0, 8.0)]
-    >>> [best_factor(Scheme(), each, (-1, 1), [cell]) for each in ends]
-    [1.0, 2.0]
+    >>> best_factors(Scheme(), [Input(ends=(-1.0, 1.0), cells=[cell])], (-1, 1))
+    [1.0]
+    >>> best_factors(Scheme(), [Input(ends=(-8.0, 8.0), cells=[cell])], (-1, 1))
+    [2.0]
     """
-    reach = max(-inputs[0], inputs[1])
-    if not 0 < reach < np.inf:
-        return 1.0
-    factors = np.array([1, *(reach / _REACHES)])
-    low = np.minimum(inputs[0] / factors, states[0])
-    high = np.maximum(inputs[1] / factors, states[1])
+    factors = [each.factors for each in inputs]
+    low, high = (np.full(len(_REACHES) + 1, end) for end in states)
+    for each, factor in zip(inputs, factors, strict=True):
+        low, high = np.minimum(low, each.ends[0] / factor), np.maximum(high, each.ends[1] / factor)
     step = activation_levels(scheme, low, high).scale.astype(np.float64)
-    noise = np.zeros(len(factors))
-    for cell in cells:
-        noise += step**2 * (factors**2 * cell.input_energy + cell.state_energy)
-        peaks = np.maximum(factors[:, None] * cell.input_peaks, cell.state_peaks) / _MOST
-        power = cell.input_power / factors**2 + cell.state_power
-        noise += np.square(peaks).sum(axis=1) * cell.gates * power
+    noise = np.zeros(len(step))
+    peaks, powers = defaultdict[str, Any](float), defaultdict[str, Any](float)
+    for each, factor in zip(inputs, factors, strict=True):
+        for cell in each.cells:
+            noise += step**2 * (factor**2 * cell.input_energy + cell.state_energy)
+            largest = np.maximum(factor[:, None] * cell.input_peaks, cell.state_peaks)
+            peaks[cell.weights] = np.maximum(peaks[cell.weights], largest)
+            powers[cell.weights] += cell.gates * (cell.input_power / factor**2 + cell.state_power)
+    for weights, largest in peaks.items():
+        noise += np.square(largest / _MOST).sum(axis=1) * powers[weights]
     best = int(noise.argmin())
-    return float(factors[best]) if noise[best] < (1 - _LEAST) * noise[0] else 1.0
+    best = best if noise[best] < (1 - _LEAST) * noise[0] else 0
+    return [float(factor[best]) for factor in factors]
 
 
 def _multiply(work: Work, name: str, factor: float) -> None:

@@ -77,7 +77,7 @@ def quantization(
         saturable=saturating.sites(graph, placement.weights) if is_saturating else (),
         watched=outside.sites(graph, placement.activations),
         movable=level_moves.sites(graph, placement.activations),
-        cell_inputs=cell_inputs.sites(graph, placement.activations, placement.weights),
+        cell_groups=cell_inputs.sites(graph, placement.activations, placement.weights),
     )
     return found, placement.operations
 

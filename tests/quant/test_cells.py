@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import quant
-from quant.plan import Status
+from quant.plan import MinMaxPlan, Status
 from quant.runtime import core, opset, ov
 from quant.target import Target
 from tests import models
@@ -86,13 +86,26 @@ def reasons(model: ov.Model, target: Target) -> dict[str, str]:
     return {each.name: each.reason for each in plan.operations if "cell" in each.name}
 
 
-def test_only_cells_that_read_hidden_states_stay_beside_others(cpu: Target) -> None:
-    found = reasons(stack("lstm", [32, 32, 32]), cpu)
-    assert "with the scales of 'cell1', of the same shapes" in found["cell0"]
-    assert found["cell1"] == ""
-    scaled = reasons(stack("lstm", [32, 32, 32], is_last_scaled=True), cpu)
-    assert scaled["cell0"] == ""
-    assert "with the scales of 'cell0'" in scaled["cell1"]
+@pytest.mark.parametrize("preset", ["performance", "mixed"])
+@pytest.mark.parametrize(("kind", "floor"), [("lstm", 34), ("gru", 25)])
+@pytest.mark.parametrize("is_last_scaled", [False, True])
+def test_cells_that_read_other_values_than_hidden_states_share_scales_with_those(
+    is_last_scaled: bool, kind: str, floor: float, preset: str, cpu: Target
+) -> None:
+    """The first one reads numbers of any size, the last one states, or states times seven."""
+    model = stack(kind, [32, 32, 32], is_last_scaled=is_last_scaled)
+    assert set(reasons(model, cpu).values()) == {""}
+    given = models.samples(model, 40)
+    result = quant.quantize(model, given, target=cpu, preset=preset)
+    assert outputs_db(model, result.model, given)[0] > floor
+    nodes = nodes_of(result.model)
+    ends = [
+        [float(nodes[f"cell{i}/fq_input_0"].input_value(port).get_node().data) for i in range(2)]
+        for port in (1, 3, 4)
+    ]
+    assert ends[0][0] != ends[0][1]
+    assert ends[1][0] == ends[1][1]
+    assert ends[2][0] == ends[2][1]
 
 
 def both_ways() -> ov.Model:
@@ -124,12 +137,6 @@ def test_the_cpu_runs_both_directions_in_integers(preset: str, cpu: Target) -> N
     assert found == ["ref_any_I8"] * 2
 
 
-def test_cells_in_floating_point_have_no_scales_to_share(cpu: Target) -> None:
-    asked = [quant.Step(use="MinMaxQuantization", parameters={"ignored": {"scope": ["cell1"]}})]
-    plan = quant.resolve(quant.load_model(stack("lstm", [32, 32, 32])), asked, cpu)
-    assert {e.name: e.status for e in plan.operations}["cell0"] is Status.QUANTIZED
-
-
 def test_states_that_reach_their_bounds_keep_the_range_of_all(cpu: Target) -> None:
     """However far calibration expects new values to go: none is beyond 1."""
     rng, x = np.random.default_rng(0), parameter("x", 1, LENGTH, 16)
@@ -148,8 +155,13 @@ def test_states_that_reach_their_bounds_keep_the_range_of_all(cpu: Target) -> No
 
 
 def test_other_devices_keep_scales_apart(cpu: Target) -> None:
-    found = reasons(stack("lstm", [32, 32, 32]), dataclasses.replace(cpu, device="GPU"))
-    assert found == {"cell0": "", "cell1": ""}
+    other = dataclasses.replace(cpu, device="GPU")
+    found = run(stack("lstm", [32, 32, 32], is_last_scaled=True), other)
+    scales = [
+        nodes_of(found.model)[f"cell{i}/fq_weights_4"].input_value(1).get_node().data
+        for i in range(2)
+    ]
+    assert scales[0].tolist() != scales[1].tolist()
 
 
 def joined(other: str) -> ov.Model:
@@ -238,7 +250,15 @@ def test_the_state_of_an_lstms_cell_is_no_hidden_one(cpu: Target) -> None:
     rows = opset.broadcast(above.output(2), shape)
     third = cell(rng, rows, "lstm", 32, 32, "cell2", 1.0)
     model = finish([linear(rng, opset.add(second, third), (4, 32), "linear")], [x])
-    assert reasons(model, cpu)["cell2"] != ""
+    plan = quant.resolve(quant.load_model(model), [quant.Step(use="MinMaxQuantization")], cpu)
+    (found,) = (each for each in plan.steps if isinstance(each, MinMaxPlan))
+    hidden = {
+        cell.input.operation: each.is_hidden_state
+        for group in found.cell_groups
+        for each in group.inputs
+        for cell in each.cells
+    }
+    assert hidden == {"cell0": False, "cell1": True, "cell2": False}
 
 
 def _nodes(output: Any) -> Iterator[ov.Node]:
