@@ -3,8 +3,8 @@ graph.
 
 Normalized: OpenVINO's common (MOC) transformations are applied, which fuse spelled-out Swish, Gelu,
 HSwish, normalizations and scale-shifts; constants are f32; recurrent cells have one direction;
-convolutions read pictures themselves, not their pixels as channels; every operation has a name that
-is unique and the same on every load.
+products of matrices are MatMuls; convolutions read pictures themselves, not their pixels as
+channels; every operation has a name that is unique and the same on every load.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from quant.directions import split_directions
+from quant.einsums import matmuls_instead
 from quant.errors import LoadError, telling_line
 from quant.masks import guard_masks
 from quant.names import give_names
@@ -56,7 +57,7 @@ def load_model(
         _reshape(model, inputs)
     is_compressed = _decompress_constants(model)
     _transform(model)
-    if stride_instead(model):
+    if any([matmuls_instead(model), stride_instead(model)]):
         _transform(model)
     split_directions(model)
     guard_masks(model)

@@ -11,6 +11,13 @@ from quant.placement.walks import ends
 
 SOFTMAX = frozenset({"Softmax", "LogSoftmax"})
 
+_HANDING_ON = MOVING | {"Pad", "Select", "Slice", "StridedSlice"}
+"""Operations whose results are values of their inputs: between a Softmax and the product with the
+values stand masks, and moves where attention is banded."""
+
+_SCORING = _HANDING_ON | ELEMENTWISE | {"Clamp", "Gather", "ScatterNDUpdate", "Tanh"}
+"""What stands between the product of queries and keys and the Softmax."""
+
 
 def transformer_types(graph: Graph) -> Iterator[tuple[Op, str]]:
     for op in graph.ops:
@@ -37,19 +44,20 @@ def _is_attention(graph: Graph, op: Op) -> bool:
         return True
     if op.type != "MatMul" or not graph.joins(op):
         return False
-    through = MOVING | ELEMENTWISE | {"Select", "Clamp"}
     softmaxes = [_softmax_above(graph, tensor) for tensor in op.inputs]
     return any(
         True
         for softmax in softmaxes
         if softmax is not None
-        for _ in ends(graph, softmax, frozenset({"MatMul"}), through)
+        for _ in ends(graph, softmax, frozenset({"MatMul"}), _SCORING)
     )
 
 
 def _softmax_above(graph: Graph, tensor: Tensor) -> Op | None:
-    """The softmax whose result a tensor is, moved about at most."""
+    """The softmax whose result a tensor is, masked and moved about at most."""
     op = graph.op(tensor)
-    while op.type in MOVING:
-        op = graph.op(op.inputs[0])
-    return op if op.type in SOFTMAX else None
+    if op.type not in _HANDING_ON:
+        return op if op.type in SOFTMAX else None
+    sources = op.inputs[1:] if op.type == "Select" else op.inputs[:1]
+    found = (_softmax_above(graph, source) for source in sources)
+    return next((each for each in found if each is not None), None)

@@ -21,9 +21,9 @@ _SPREAD = np.modf(np.arange(1, POINTS + 1) * (5**0.5 - 1) / 2)[0]
 sequence."""
 
 
-NOTHING = np.finfo(np.float32).min
+NOTHING = np.float32(-2.718281828e38)
 """What stands for the points of a tensor without elements, of which OpenVINO picks whatever is in
-memory."""
+memory: a number that no model computes, unlike the lowest one, which masks attention."""
 
 Joined = tuple[int, tuple[int, ...]]
 """The axis of the channels, and how many positions there are on each."""

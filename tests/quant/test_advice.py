@@ -38,6 +38,28 @@ def _reads_softmax(node: ov.Node) -> bool:
     return any(v.get_node().get_type_name() == "Softmax" for v in node.input_values())
 
 
+@pytest.mark.parametrize("way", ["capped scores", "masked shares", "shifted scores"])
+def test_attention_that_is_not_fused(way: str, cpu: Target) -> None:
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 6, 8)
+    q, k, v = (models.linear(rng, x, (8, 8), name) for name in "qkv")
+    scores = opset.matmul(q, k, transpose_a=False, transpose_b=True)
+    is_seen = opset.constant(np.tril(np.ones((1, 6, 6), bool)))
+    match way:
+        case "capped scores":
+            scores = opset.tanh(scores)
+        case "shifted scores":
+            scores = opset.slice(
+                opset.pad(scores, np.array([0, 0, 0]), np.array([0, 0, 1]), "constant"),
+                *(np.array([n]) for n in (1, 7, 1, 2)),
+            )
+    shares = opset.softmax(scores, 2)
+    if way == "masked shares":
+        shares = opset.select(is_seen, shares, opset.constant(np.float32(0)))
+    heads = models.named(opset.matmul(shares, v, transpose_a=False, transpose_b=False), "heads")
+    model = models.finish([models.linear(rng, heads, (4, 8), "out")], [x])
+    assert "MatMul 'heads' the first" in warnings(model, cpu)
+
+
 @pytest.mark.parametrize("name", ["classifier", "matmul_of_two", "squeeze_excitation", "rotary"])
 def test_no_attention_no_warning(name: str, cpu: Target) -> None:
     assert "attention" not in warnings(models.BUILDERS[name](), cpu)

@@ -251,3 +251,14 @@ def test_without_elements_in_any_sample_there_is_no_range() -> None:
     samples = [np.zeros((0, 3), np.float32)] * 2
     with pytest.raises(SamplesError, match="the result of 't0' has no elements in any sample"):
         collect_needs(model_of([(-1, 3)]), needs, samples)
+
+
+def test_the_lowest_number_is_a_value_like_any() -> None:
+    """Attention masks scores with it, and what it masks in every sample is a channel of it."""
+    x = models.parameter("x", 1, 6, 4)
+    is_masked = opset.constant(np.arange(4) == 3)
+    lowest = opset.constant(np.finfo(np.float32).min)
+    node = models.named(opset.select(is_masked, lowest, x), "t0")
+    need = points_of("t0", 2, 4)
+    found = collect_needs(models.finish([node], [x]), [need], [[np.ones((1, 6, 4), np.float32)]])
+    assert found.values[need][0].tolist() == [1, 1, 1, float(np.finfo(np.float32).min)]

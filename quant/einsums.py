@@ -1,0 +1,139 @@
+"""Einsum of two tensors -> MatMul, with the transposes and reshapes that it stands for.
+
+OpenVINO makes a MatMul of an Einsum, too, but at load, when no quantizer has its place in front of
+it any more. Linear layers of Keras and Flax are written so, and attention in many models.
+"""
+
+from __future__ import annotations
+
+import string
+from collections import Counter
+from collections.abc import Sequence
+from itertools import takewhile
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+
+from quant.runtime import opset, ov
+
+
+def matmuls_instead(model: ov.Model) -> bool:
+    """Replaces every Einsum that is one product of matrices by a MatMul of its name; whether there
+    was any.
+
+    Others stay: of one tensor or of three, those with a label that only one tensor has and the
+    result has not, or that lack one to sum up, and those whose reshapes ask for two unknown sizes.
+    """
+    found = [node for node in model.get_ordered_ops() if node.get_type_name() == "Einsum"]
+    replaced = [_replace(node) for node in found]
+    return any(replaced)
+
+
+class _Operand(NamedTuple):
+    """A tensor, and the label of each of its axes."""
+
+    tensor: ov.Output
+    labels: str
+
+    @property
+    def is_constant(self) -> bool:
+        return bool(self.tensor.get_node().get_type_name() == "Constant")
+
+    @property
+    def sizes(self) -> dict[str, int | None]:
+        """The length of each label's axis; None where it is unknown."""
+        shape = self.tensor.get_partial_shape()
+        lengths = (each.get_length() if each.is_static else None for each in shape)
+        return dict(zip(self.labels, lengths, strict=True))
+
+
+def _replace(node: ov.Node) -> bool:
+    labels = _labels(node)
+    if labels is None:
+        return False
+    operands = [_Operand(node.input_value(i), labels[i]) for i in range(2)]
+    left, right = sorted(operands, key=lambda each: each.is_constant)  # weights stand second
+    result, name = labels[2], node.get_friendly_name()
+    batch = "".join(label for label in result if label in left.labels and label in right.labels)
+    rows, columns = (
+        "".join(label for label in result if label in each.labels and label not in batch)
+        for each in (left, right)
+    )
+    summed = "".join(label for label in left.labels if label not in result)
+    needed = [{*batch, *rows, *summed}, {*batch, *columns, *summed}]
+    if not (rows and columns and summed) or [{*left.labels}, {*right.labels}] != needed:
+        return False
+    is_turned = right.is_constant or right.labels.index(columns[0]) < right.labels.index(summed[0])
+    heads = [*batch, rows] if batch else [*rows]  # a matrix multiplies rows of any number of axes
+    a = _merged(left, [*heads, summed], f"{name}/left")
+    b = _merged(
+        right, [*batch, *((columns, summed) if is_turned else (summed, columns))], f"{name}/right"
+    )
+    if a is None or b is None:
+        return False
+    product = opset.matmul(a, b, transpose_a=False, transpose_b=is_turned)
+    product.set_friendly_name(name)
+    groups, sizes = [*heads, columns], left.sizes | right.sizes
+    split = _reshaped(product.output(0), groups, [sizes[label] for label in "".join(groups)], name)
+    if split is None:
+        return False
+    node.output(0).replace(_turned(split, "".join(groups), result, name))
+    return True
+
+
+def _labels(node: ov.Node) -> tuple[str, str, str] | None:
+    """Both operands' labels and the result's, those of an ellipsis among them; None where they are
+    not two, or a label stands twice in one."""
+    given, arrow, result = node.get_attributes()["equation"].partition("->")
+    operands = given.split(",")
+    ranks = [node.input_value(i).get_partial_shape().rank for i in range(node.get_input_size())]
+    if len(operands) != 2 or any(rank.is_dynamic for rank in ranks):
+        return None
+    if not arrow:
+        counts = Counter(given.replace(",", "").replace("...", ""))
+        result = "..." * ("..." in given) + "".join(sorted(k for k, n in counts.items() if n == 1))
+    spare = "".join(letter for letter in string.ascii_letters if letter not in given)
+    own = [len(each.replace("...", "")) for each in operands]
+    hidden = [rank.get_length() - n for rank, n in zip(ranks, own, strict=True)]
+    left, right, result = (
+        each.replace("...", spare[:n][::-1])
+        for each, n in zip((*operands, result), (*hidden, max(hidden)), strict=True)
+    )
+    if any(len(set(each)) < len(each) for each in (left, right, result)):
+        return None
+    return left, right, result
+
+
+def _merged(operand: _Operand, groups: Sequence[str], name: str) -> ov.Output | None:
+    """The operand with one axis per group of labels, in their order; None where it can't be told
+    how long they are."""
+    turned = _turned(operand.tensor, operand.labels, "".join(groups), name)
+    lengths = [[operand.sizes[label] for label in group] for group in groups]
+    products = [None if None in each else prod(each) for each in lengths]  # type: ignore[arg-type]
+    return _reshaped(turned, groups, products, name)
+
+
+def _turned(tensor: ov.Output, labels: str, wanted: str, name: str) -> ov.Output:
+    """The tensor with its axes in the wanted order."""
+    if labels == wanted:
+        return tensor
+    node = opset.transpose(tensor, np.array([labels.index(label) for label in wanted]))
+    node.set_friendly_name(f"{name}/transposed")
+    return node.output(0)
+
+
+def _reshaped(
+    tensor: ov.Output, groups: Sequence[str], lengths: Sequence[int | None], name: str
+) -> ov.Output | None:
+    """The tensor with axes of these lengths, the same as before where groups of one label come
+    first; as it is where all groups are of one label, None where two lengths are unknown."""
+    same = len(list(takewhile(lambda group: len(group) == 1, groups)))
+    if same == len(groups):
+        return tensor
+    shape = [0] * same + [-1 if each is None else each for each in lengths[same:]]
+    if shape.count(-1) > 1:
+        return None
+    node = opset.reshape(tensor, np.array(shape), special_zero=True)
+    node.set_friendly_name(f"{name}/reshaped")
+    return node.output(0)
