@@ -212,7 +212,8 @@ def _reduction(tensor: ov.Output, tap: Tap, constants: Constants) -> Any:
     """What is left of the tensor, with its rank.
 
     Of single values nothing is reduced: OpenVINO (2026.4.1) removes such an operation, and the
-    Reshape behind it as well, which is needed.
+    Reshape behind it as well, which is needed. Nor does its CPU plugin compile every reduction of
+    a convolution's single channel, so that it is read as a row.
     """
     rank = _rank(tensor)
     channels = _axis(tap, rank)
@@ -222,8 +223,14 @@ def _reduction(tensor: ov.Output, tap: Tap, constants: Constants) -> Any:
         return tensor
     if tap.reduction is Reduction.MEAN and (some := thinned(tensor, channels or 0)) is not None:
         tensor = some.cut(tensor, constants)
+    elif rank > _SEQUENCE and shape[1] == ov.Dimension(1) and channels in (None, 1):
+        row = np.array([1] * (rank - 1) + [-1])
+        tensor, axes = opset.reshape(tensor, row, special_zero=False).output(0), [rank - 1]
     return _REDUCE[tap.reduction](tensor, constants(axes), keep_dims=True)
 
+
+_SEQUENCE = 3
+"""Axes of a tensor up to which it is no picture."""
 
 _REDUCE = {
     Reduction.MIN: opset.reduce_min,

@@ -192,3 +192,31 @@ def test_reductions_run_right_behind_their_tensors(cpu: Target) -> None:
     ]
     assert len(behind) > 100
     assert max(behind) <= MOST_STEPS_BEHIND
+
+
+def test_a_single_channel_that_a_convolution_is_added_to() -> None:
+    """OpenVINO's CPU plugin (2026.4.1) compiles no reduction of such a channel."""
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 2, 7, 7)
+    seen = models.conv(rng, x, (1, 2, 3, 3), "seen")
+    rows = models.reshape(seen, [1, 49, 1], "rows")
+    even = opset.mvn(rows, np.array([2]), True, 1e-6, "inside_sqrt")
+    place = models.reshape(even, [1, 1, 7, 7], "place")
+    total = models.named(opset.add(seen, models.conv(rng, place, (1, 1, 3, 3), "near")), "total")
+    needs = [
+        Need(
+            tensor=TensorRef(tensor.get_friendly_name()),
+            reduction=reduction,
+            aggregator=Aggregator.MEAN,
+            subset=Subset(),
+            channel_axis=axis,
+        )
+        for tensor in (seen, total)
+        for reduction in (Reduction.MIN, Reduction.MAX, Reduction.MEAN)
+        for axis in (None, 1)
+    ]
+    model = models.finish([total], [x])
+    samples = models.samples(model, 1)
+    found = collect_needs(model, needs, samples).values
+    values = [models.evaluate_all(ov.Model([each], [x]), samples)[0][0] for each in (seen, total)]
+    wanted = [take(each) for each in values for take in (np.min, np.max, np.mean) for _ in "12"]
+    assert [float(found[need][0]) for need in needs] == pytest.approx(wanted, rel=1e-4)
