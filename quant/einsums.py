@@ -22,8 +22,9 @@ def matmuls_instead(model: ov.Model) -> bool:
     """Replaces every Einsum that is one product of matrices by a MatMul of its name; whether there
     was any.
 
-    Others stay: of one tensor or of three, those with a label that only one tensor has and the
-    result has not, or that lack one to sum up, and those whose reshapes ask for two unknown sizes.
+    Those are of two tensors of known rank, each label once in a tensor, with labels that both have
+    and are summed up, and labels of each one alone, all of which the result has. Others stay, and
+    so do those that repeat a tensor along what is summed up, or whose reshapes can't be written.
     """
     found = [node for node in model.get_ordered_ops() if node.get_type_name() == "Einsum"]
     replaced = [_replace(node) for node in found]
@@ -31,30 +32,30 @@ def matmuls_instead(model: ov.Model) -> bool:
 
 
 class _Operand(NamedTuple):
-    """A tensor, and the label of each of its axes."""
+    """A tensor, the label of each of its axes, and the lengths of these, None where unknown."""
 
     tensor: ov.Output
     labels: str
+    sizes: dict[str, int | None]
 
     @property
     def is_constant(self) -> bool:
         return bool(self.tensor.get_node().get_type_name() == "Constant")
 
-    @property
-    def sizes(self) -> dict[str, int | None]:
-        """The length of each label's axis; None where it is unknown."""
-        shape = self.tensor.get_partial_shape()
-        lengths = (each.get_length() if each.is_static else None for each in shape)
-        return dict(zip(self.labels, lengths, strict=True))
+
+def _operand(tensor: ov.Output, labels: str) -> _Operand:
+    shape = tensor.get_partial_shape()
+    lengths = [each.get_length() if each.is_static else None for each in shape]
+    return _Operand(tensor, labels, dict(zip(labels, lengths, strict=True)))
 
 
 def _replace(node: ov.Node) -> bool:
     labels = _labels(node)
     if labels is None:
         return False
-    operands = [_Operand(node.input_value(i), labels[i]) for i in range(2)]
+    operands = [_operand(node.input_value(i), labels[i]) for i in range(2)]
     left, right = sorted(operands, key=lambda each: each.is_constant)  # weights stand second
-    result, name = labels[2], node.get_friendly_name()
+    result = labels[2]
     batch = "".join(label for label in result if label in left.labels and label in right.labels)
     rows, columns = (
         "".join(label for label in result if label in each.labels and label not in batch)
@@ -64,22 +65,29 @@ def _replace(node: ov.Node) -> bool:
     needed = [{*batch, *rows, *summed}, {*batch, *columns, *summed}]
     if not (rows and columns and summed) or [{*left.labels}, {*right.labels}] != needed:
         return False
+    if not _is_summed_alike([(left.sizes[label], right.sizes[label]) for label in summed]):
+        return False
     is_turned = right.is_constant or right.labels.index(columns[0]) < right.labels.index(summed[0])
     heads = [*batch, rows] if batch else [*rows]  # a matrix multiplies rows of any number of axes
-    a = _merged(left, [*heads, summed], f"{name}/left")
-    b = _merged(
-        right, [*batch, *((columns, summed) if is_turned else (summed, columns))], f"{name}/right"
-    )
+    matrix = (columns, summed) if is_turned else (summed, columns)
+    a, b = _merged(left, [*heads, summed]), _merged(right, [*batch, *matrix])
     if a is None or b is None:
         return False
     product = opset.matmul(a, b, transpose_a=False, transpose_b=is_turned)
-    product.set_friendly_name(name)
+    product.set_friendly_name(node.get_friendly_name())
     groups, sizes = [*heads, columns], left.sizes | right.sizes
-    split = _reshaped(product.output(0), groups, [sizes[label] for label in "".join(groups)], name)
+    split = _reshaped(product.output(0), groups, [sizes[label] for label in "".join(groups)])
     if split is None:
         return False
-    node.output(0).replace(_turned(split, "".join(groups), result, name))
+    node.output(0).replace(_turned(split, "".join(groups), result))
     return True
+
+
+def _is_summed_alike(lengths: list[tuple[int | None, int | None]]) -> bool:
+    """Whether no tensor is repeated along what is summed up, as one of length 1 would be. Of
+    several labels, which become one, all lengths are known."""
+    is_known = all(None not in each for each in lengths) or len(lengths) == 1
+    return is_known and all(len({*each} - {None}) <= 1 for each in lengths)
 
 
 def _labels(node: ov.Node) -> tuple[str, str, str] | None:
@@ -105,35 +113,36 @@ def _labels(node: ov.Node) -> tuple[str, str, str] | None:
     return left, right, result
 
 
-def _merged(operand: _Operand, groups: Sequence[str], name: str) -> ov.Output | None:
+def _merged(operand: _Operand, groups: Sequence[str]) -> ov.Output | None:
     """The operand with one axis per group of labels, in their order; None where it can't be told
     how long they are."""
-    turned = _turned(operand.tensor, operand.labels, "".join(groups), name)
-    lengths = [[operand.sizes[label] for label in group] for group in groups]
-    products = [None if None in each else prod(each) for each in lengths]  # type: ignore[arg-type]
-    return _reshaped(turned, groups, products, name)
+    turned = _turned(operand.tensor, operand.labels, "".join(groups))
+    return _reshaped(turned, groups, [_length(operand, group) for group in groups])
 
 
-def _turned(tensor: ov.Output, labels: str, wanted: str, name: str) -> ov.Output:
+def _length(operand: _Operand, group: str) -> int | None:
+    lengths = [operand.sizes[label] for label in group]
+    return prod(each or 0 for each in lengths) if None not in lengths else None
+
+
+def _turned(tensor: ov.Output, labels: str, wanted: str) -> ov.Output:
     """The tensor with its axes in the wanted order."""
     if labels == wanted:
         return tensor
-    node = opset.transpose(tensor, np.array([labels.index(label) for label in wanted]))
-    node.set_friendly_name(f"{name}/transposed")
-    return node.output(0)
+    order = np.array([labels.index(label) for label in wanted])
+    return opset.transpose(tensor, order).output(0)
 
 
 def _reshaped(
-    tensor: ov.Output, groups: Sequence[str], lengths: Sequence[int | None], name: str
+    tensor: ov.Output, groups: Sequence[str], lengths: Sequence[int | None]
 ) -> ov.Output | None:
     """The tensor with axes of these lengths, the same as before where groups of one label come
-    first; as it is where all groups are of one label, None where two lengths are unknown."""
+    first; as it is where all groups are of one label, None where two lengths are unknown or one is
+    0, which a Reshape takes for the length before."""
     same = len(list(takewhile(lambda group: len(group) == 1, groups)))
     if same == len(groups):
         return tensor
     shape = [0] * same + [-1 if each is None else each for each in lengths[same:]]
-    if shape.count(-1) > 1:
+    if shape.count(-1) > 1 or 0 in shape[same:]:
         return None
-    node = opset.reshape(tensor, np.array(shape), special_zero=True)
-    node.set_friendly_name(f"{name}/reshaped")
-    return node.output(0)
+    return opset.reshape(tensor, np.array(shape), special_zero=True).output(0)

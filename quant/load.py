@@ -2,9 +2,9 @@
 graph.
 
 Normalized: OpenVINO's common (MOC) transformations are applied, which fuse spelled-out Swish, Gelu,
-HSwish, normalizations and scale-shifts; constants are f32; recurrent cells have one direction;
-products of matrices are MatMuls; convolutions read pictures themselves, not their pixels as
-channels; every operation has a name that is unique and the same on every load.
+HSwish, normalizations and scale-shifts; constants are f32; recurrent cells have one direction and
+weights of their own; products of matrices are MatMuls; convolutions read pictures themselves, not
+their pixels as channels; every operation has a name that is unique and the same on every load.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from quant.directions import split_directions
 from quant.einsums import matmuls_instead
 from quant.errors import LoadError, telling_line
 from quant.masks import guard_masks
 from quant.names import give_names
+from quant.recurrent import own_weights, split_directions
 from quant.runtime import (
     CONVERSION_ERRORS,
     FrontEndManager,
@@ -60,6 +60,7 @@ def load_model(
     if any([matmuls_instead(model), stride_instead(model)]):
         _transform(model)
     split_directions(model)
+    own_weights(model)
     guard_masks(model)
     _refuse_quantized(model)
     _name_operations(model, given, made_up, range(born, _counter()))

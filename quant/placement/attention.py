@@ -1,5 +1,6 @@
 """Attention, fused or as products around a Softmax, and what `model_type: transformer` keeps of it
-in floating point. Source: NNCF 3.4.0, its ignored patterns of transformers."""
+in floating point. Source: NNCF 3.4.0, its ignored patterns of transformers; masks and moves of what
+the Softmax computes are ours."""
 
 from __future__ import annotations
 
@@ -28,9 +29,7 @@ def transformer_types(graph: Graph) -> Iterator[tuple[Op, str]]:
 def attention(graph: Graph) -> Iterator[tuple[Op, str]]:
     """Products of attention weights (a Softmax's result) with values."""
     for op in graph.ops:
-        if op.type == "MatMul" and any(
-            _softmax_above(graph, tensor) is not None for tensor in op.inputs
-        ):
+        if any(each is not None for each in _softmaxes(graph, op)):
             yield op, "model_type transformer keeps attention's output in floating point"
 
 
@@ -42,22 +41,30 @@ def first_attention(graph: Graph) -> Op | None:
 def _is_attention(graph: Graph, op: Op) -> bool:
     if op.type == "ScaledDotProductAttention":
         return True
-    if op.type != "MatMul" or not graph.joins(op):
-        return False
-    softmaxes = [_softmax_above(graph, tensor) for tensor in op.inputs]
     return any(
         True
-        for softmax in softmaxes
+        for softmax in _softmaxes(graph, op)
         if softmax is not None
         for _ in ends(graph, softmax, frozenset({"MatMul"}), _SCORING)
     )
 
 
+def _softmaxes(graph: Graph, op: Op) -> list[Op | None]:
+    """Above each side of a product of two tensors, the softmax whose result it is, if any."""
+    is_product = op.type == "MatMul" and graph.joins(op)
+    return [_softmax_above(graph, tensor) for tensor in op.inputs] if is_product else []
+
+
 def _softmax_above(graph: Graph, tensor: Tensor) -> Op | None:
     """The softmax whose result a tensor is, masked and moved about at most."""
-    op = graph.op(tensor)
-    if op.type not in _HANDING_ON:
-        return op if op.type in SOFTMAX else None
-    sources = op.inputs[1:] if op.type == "Select" else op.inputs[:1]
-    found = (_softmax_above(graph, source) for source in sources)
-    return next((each for each in found if each is not None), None)
+    queue, seen = [tensor.op], set[int]()
+    while queue:
+        index = queue.pop()
+        op = graph.ops[index]
+        if op.type in SOFTMAX:
+            return op
+        if op.type in _HANDING_ON and index not in seen:
+            sources = op.inputs[1:] if op.type == "Select" else op.inputs[:1]
+            queue += [source.op for source in sources]
+        seen.add(index)
+    return None

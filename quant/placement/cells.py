@@ -15,16 +15,13 @@ from quant.placement.tables import MOVING, RECURRENT, WEIGHT_PORTS
 from quant.target import Target
 
 
-def first_alike(graph: Graph, target: Target, op: Op) -> Op:
-    """The first cell of a graph that a cell is taken for, one of the same shapes; any other
-    operation itself."""
+def alike(graph: Graph, target: Target, op: Op) -> list[Op]:
+    """The cells of a graph that a cell is taken for, those of the same shapes, itself among them;
+    any other operation alone."""
     if op.type not in RECURRENT or target.device != "CPU":
-        return op
-    return next(
-        each
-        for each in graph.ops
-        if each.type == op.type and _form(graph, each) == _form(graph, op)
-    )
+        return [op]
+    cells = [each for each in graph.ops if each.type == op.type]
+    return [each for each in cells if _form(graph, each) == _form(graph, op)]
 
 
 def _form(graph: Graph, cell: Op) -> tuple[Any, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from quant.graph import Graph, Op, attributes
-from quant.placement.cells import first_alike
+from quant.placement.cells import alike
 from quant.placement.sites import Site
 from quant.placement.tables import LINEAR, descriptor_type
 from quant.target import DEPTHWISE, Support, Target
@@ -51,7 +51,7 @@ def _meeting_places(graph: Graph, target: Target, site: Site) -> list[object]:
         if support.unified_scales == "all":
             places.append(("operation", port.op))
         elif isinstance(support.unified_scales, tuple):
-            owner = first_alike(graph, target, graph.op(port))
+            owner = alike(graph, target, graph.op(port))[0]
             places += [
                 ("ports", owner.index, ports)
                 for ports in support.unified_scales

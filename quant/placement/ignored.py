@@ -13,6 +13,7 @@ from quant.placement.kept import Kept
 from quant.placement.selection import Pick, by_names, by_patterns, nearest
 
 REASON = "ignored by the user"
+_OF_EINSUMS = ": those that are products of matrices are a MatMul of their name here"
 ACTIVATIONS = "its activations are ignored by the user"
 
 
@@ -41,7 +42,7 @@ def _entries(graph: Graph, wanted: Ignored) -> Iterator[Pick]:
         if operation.type in types:
             text = _unmet(graph, operation)
         else:
-            near = nearest(operation.type, types)
+            near = _OF_EINSUMS if operation.type == "Einsum" else nearest(operation.type, types)
             text = f"the model has no operation of type {operation.type!r}{near}"
         yield Pick(("operations", i), matches, text)
     for i, subgraph in enumerate(wanted.subgraphs):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from quant.errors import ParameterError, ParameterProblem
 from quant.graph import Graph, Op, Port
 from quant.parameters import MinMaxParameters, ModelType, Request
-from quant.placement.cells import first_alike
+from quant.placement.cells import alike
 from quant.placement.demand import Demand, demand
 from quant.placement.estimators import estimators, few, outside
 from quant.placement.fates import SKIPPED, operation_plans
@@ -356,6 +356,8 @@ def _weight_quantizer(
     op = setting.graph.op(ports[0])
     allowed = setting.target.operations[descriptor_type(setting.graph, op)].weights
     readers = [setting.graph.ops[i] for i in sorted({port.op for port in ports})]
+    if op.type in RECURRENT:
+        readers = alike(setting.graph, setting.target, op)  # with one scale for all
     if any(needs_one_scale(setting.graph, each) for each in readers):
         allowed = only_per_tensor(allowed)
     wanted, problems = wish(setting.weights, readers)
@@ -385,5 +387,5 @@ def _weight_group(setting: _Setting, op: Op, port: int) -> str | None:
     together = [ports for ports in unified if port in ports] if isinstance(unified, tuple) else []
     if not together:
         return None
-    first = first_alike(setting.graph, setting.target, op)
+    first = alike(setting.graph, setting.target, op)[0]
     return f"{first.name}/ports_{'_'.join(map(str, together[0]))}"

@@ -213,7 +213,7 @@ def _reduction(tensor: ov.Output, tap: Tap, constants: Constants) -> Any:
 
     Of single values nothing is reduced: OpenVINO (2026.4.1) removes such an operation, and the
     Reshape behind it as well, which is needed. Nor does its CPU plugin compile every reduction of
-    a convolution's single channel, so that it is read as a row.
+    a convolution's single channel, so that it is read as a column.
     """
     rank = _rank(tensor)
     channels = _axis(tap, rank)
@@ -223,14 +223,14 @@ def _reduction(tensor: ov.Output, tap: Tap, constants: Constants) -> Any:
         return tensor
     if tap.reduction is Reduction.MEAN and (some := thinned(tensor, channels or 0)) is not None:
         tensor = some.cut(tensor, constants)
-    elif rank > _SEQUENCE and shape[1] == ov.Dimension(1) and channels in (None, 1):
-        row = np.array([1] * (rank - 1) + [-1])
-        tensor, axes = opset.reshape(tensor, row, special_zero=False).output(0), [rank - 1]
+    elif rank > _ROWS and shape[1] == ov.Dimension(1) and channels in (None, 1):
+        column = constants([-1] + [1] * (rank - 1))
+        tensor, axes = opset.reshape(tensor, column, special_zero=False).output(0), [0]
     return _REDUCE[tap.reduction](tensor, constants(axes), keep_dims=True)
 
 
-_SEQUENCE = 3
-"""Axes of a tensor up to which it is no picture."""
+_ROWS = 2
+"""Axes of a tensor up to which no convolution computes it."""
 
 _REDUCE = {
     Reduction.MIN: opset.reduce_min,

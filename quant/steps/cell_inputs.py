@@ -62,8 +62,8 @@ def sites(
     activations: tuple[ActivationQuantizer, ...],
     weights: tuple[WeightQuantizer, ...],
 ) -> tuple[CellGroup, ...]:
-    """The cells whose inputs are divided. Not those that read hidden states alone, whose range is
-    right."""
+    """The cells of each range where an input may be divided: one that is no hidden state, whose
+    range is right."""
     together: dict[str, list[ActivationQuantizer]] = {}
     for each in activations:
         if each.covers is not None:
@@ -153,7 +153,7 @@ def scale(work: Work, plan: MinMaxPlan, ends: Ends, statistics: Statistics) -> d
         inputs = [
             Input(
                 ends=_widest(ends, [each.quantizer]),
-                cells=[_cell(work, plan, cell, statistics) for cell in each.cells],
+                cells=tuple(_cell(work, plan, cell, statistics) for cell in each.cells),
                 is_fixed=each.is_hidden_state,
             )
             for each in group.inputs
@@ -194,7 +194,7 @@ class Cell:
     state_energy: float
     input_power: float
     state_power: float
-    weights: str = ""
+    weights: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +202,7 @@ class Input:
     """Both ends of an input's range, the cells that read it, and whether it stays as it is."""
 
     ends: tuple[float, float]
-    cells: list[Cell]
+    cells: tuple[Cell, ...]
     is_fixed: bool = False
 
     @property
@@ -244,10 +244,10 @@ def best_factors(scheme: Scheme, inputs: list[Input], states: tuple[float, float
         states: both ends of the states' range.
 
     >>> cell = Cell(gates=4, input_peaks=np.ones(1), state_peaks=np.ones(1), input_energy=1,
-    ...             state_energy=1, input_power=1, state_power=1)
-    >>> best_factors(Scheme(), [Input(ends=(-1.0, 1.0), cells=[cell])], (-1, 1))
+    ...             state_energy=1, input_power=1, state_power=1, weights="")
+    >>> best_factors(Scheme(), [Input(ends=(-1.0, 1.0), cells=(cell,))], (-1, 1))
     [1.0]
-    >>> best_factors(Scheme(), [Input(ends=(-8.0, 8.0), cells=[cell])], (-1, 1))
+    >>> best_factors(Scheme(), [Input(ends=(-8.0, 8.0), cells=(cell,))], (-1, 1))
     [2.0]
     """
     factors = [each.factors for each in inputs]

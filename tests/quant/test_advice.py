@@ -7,6 +7,8 @@ import pytest
 from ruamel.yaml import YAML
 
 import quant
+from quant.graph import view
+from quant.placement.attention import first_attention
 from quant.runtime import opset, ov
 from quant.target import Target
 from tests import models
@@ -58,6 +60,15 @@ def test_attention_that_is_not_fused(way: str, cpu: Target) -> None:
     heads = models.named(opset.matmul(shares, v, transpose_a=False, transpose_b=False), "heads")
     model = models.finish([models.linear(rng, heads, (4, 8), "out")], [x])
     assert "MatMul 'heads' the first" in warnings(model, cpu)
+
+
+def test_deep_moves_are_walked_once(cpu: Target) -> None:
+    x, y = models.parameter("x", 1, 4, 8), models.parameter("y", 1, 8, 4)
+    rows = x
+    for _ in range(1200):
+        rows = opset.select(opset.constant(np.ones((1, 1, 1), bool)), rows, rows)
+    product = opset.matmul(rows, y, transpose_a=False, transpose_b=False)
+    assert first_attention(view(models.finish([product], [x, y]))) is None
 
 
 @pytest.mark.parametrize("name", ["classifier", "matmul_of_two", "squeeze_excitation", "rotary"])

@@ -194,14 +194,16 @@ def test_reductions_run_right_behind_their_tensors(cpu: Target) -> None:
     assert max(behind) <= MOST_STEPS_BEHIND
 
 
-def test_a_single_channel_that_a_convolution_is_added_to() -> None:
+@pytest.mark.parametrize("sizes", [(7, 7), (1, 7), (7, 1), (7,), (1, 1, 7)])
+def test_a_single_channel_that_a_convolution_is_added_to(sizes: tuple[int, ...]) -> None:
     """OpenVINO's CPU plugin (2026.4.1) compiles no reduction of such a channel."""
-    rng, x = np.random.default_rng(0), models.parameter("x", 1, 2, 7, 7)
-    seen = models.conv(rng, x, (1, 2, 3, 3), "seen")
-    rows = models.reshape(seen, [1, 49, 1], "rows")
+    rng, x = np.random.default_rng(0), models.parameter("x", 1, 2, *sizes)
+    kernel = tuple(3 if size > 1 else 1 for size in sizes)
+    seen = models.conv(rng, x, (1, 2, *kernel), "seen")
+    rows = models.reshape(seen, [1, int(np.prod(sizes)), 1], "rows")
     even = opset.mvn(rows, np.array([2]), True, 1e-6, "inside_sqrt")
-    place = models.reshape(even, [1, 1, 7, 7], "place")
-    total = models.named(opset.add(seen, models.conv(rng, place, (1, 1, 3, 3), "near")), "total")
+    place = models.reshape(even, [1, 1, *sizes], "place")
+    total = models.named(opset.add(seen, models.conv(rng, place, (1, 1, *kernel), "near")), "total")
     needs = [
         Need(
             tensor=TensorRef(tensor.get_friendly_name()),

@@ -41,6 +41,7 @@ def drawn(seed: int, units: int) -> Cell:
         state_energy=float(np.square(weights[1]).sum()),
         input_power=float(spread[1]),
         state_power=float(spread[2]),
+        weights="shared",
     )
 
 
@@ -60,7 +61,7 @@ def test_no_other_reach_has_less_noise(
     seed: int, units: int, below: float, above: float, mode: Mode
 ) -> None:
     found, ends, scheme = drawn(seed, units), (-below, above), Scheme(mode=mode)
-    (factor,) = best_factors(scheme, [Input(ends=ends, cells=[found])], (-1, 1))
+    (factor,) = best_factors(scheme, [Input(ends=ends, cells=(found,))], (-1, 1))
     least, as_it_is = (noise(scheme, ends, found, each) for each in (factor, 1.0))
     assert factor == 1 or least < 0.95 * as_it_is
     for reach in (1, 2, 8, 64):
@@ -87,7 +88,7 @@ def test_cells_that_share_scales_have_the_factors_of_least_noise(
 ) -> None:
     cells, ends = [drawn(seed, units), drawn(seed + 1, units)], [first, second]
     inputs = [
-        Input(ends=(-end, end), cells=[dataclasses.replace(each, weights="w")], is_fixed=is_fixed)
+        Input(ends=(-end, end), cells=(each,), is_fixed=is_fixed)
         for end, each, is_fixed in zip(ends, cells, (False, is_hidden), strict=True)
     ]
     found = best_factors(Scheme(), inputs, (-1, 1))
@@ -102,7 +103,7 @@ def test_cells_that_share_scales_have_the_factors_of_least_noise(
 
 @pytest.mark.parametrize("ends", [(0.0, 0.0), (0.0, np.inf), (-np.inf, 1.0)])
 def test_ranges_that_tell_nothing_leave_the_input_as_it_is(ends: tuple[float, float]) -> None:
-    assert best_factors(Scheme(), [Input(ends=ends, cells=[drawn(0, 3)])], (-1, 1)) == [1]
+    assert best_factors(Scheme(), [Input(ends=ends, cells=(drawn(0, 3),))], (-1, 1)) == [1]
 
 
 def wide(kind: str, *, way: str = "direct", size: float = 30.0) -> ov.Model:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -229,6 +228,42 @@ def test_a_cell_whose_state_comes_from_outside_is_of_another_form(cpu: Target) -
     assert max(ranges["cell2"])[1] == pytest.approx(1, abs=0.01)
 
 
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+@pytest.mark.parametrize("way", ["two inputs", "one behind the other"])
+def test_cells_that_share_their_weights_have_a_factor_each(
+    way: str, kind: str, cpu: Target
+) -> None:
+    rng, x, y = (
+        np.random.default_rng(0),
+        parameter("x", 1, LENGTH, 32),
+        parameter("y", 1, LENGTH, 32),
+    )
+    wide = opset.multiply(x, constant(30.0, "wide"))
+    first = cell(rng, wide, kind, 32, 32, "cell0", 1 / 30, 1.0)
+    below = first if way != "two inputs" else opset.multiply(y, constant(3.0, "less wide"))
+    second = cell(rng, below, kind, 32, 32, "cell1", 1.0, 1.0)
+    ports = {"lstm": (4, 5, 6), "gru": (3, 4, 5)}[kind]
+    nodes = {node.get_friendly_name(): node for node in _nodes(second) + _nodes(first)}
+    for port in ports:
+        nodes["cell1"].input(port).replace_source_output(nodes["cell0"].input_value(port))
+    model = finish([linear(rng, opset.concat([first, second], 2), (4, 64), "linear")], [x, y])
+    assert set(reasons(model, cpu).values()) == {""}
+    assert noise_db(model, cpu)[0] > 35
+
+
+def test_what_is_asked_of_one_cells_weights_holds_for_all_of_its_form(cpu: Target) -> None:
+    given = {"layers": [{"names": ["cell1"], "level_low": -63, "level_high": 63}]}
+    model = stack("lstm", [16, 32, 32, 32])
+    samples = models.samples(model, 40)
+    result = quant.quantize(model, samples, target=cpu, weights=given)
+    assert outputs_db(model, result.model, samples)[0] > 43
+    scales = [
+        nodes_of(result.model)[f"cell{i}/fq_weights_4"].input_value(1).get_node().data
+        for i in range(3)
+    ]
+    assert scales[1].tolist() == scales[2].tolist() != scales[0].tolist()
+
+
 def test_a_cell_behind_a_constant_that_is_joined_compiles(cpu: Target) -> None:
     rng, x = np.random.default_rng(0), parameter("x", 1, LENGTH, 16)
     ones = constant(np.ones((1, LENGTH, 4), np.float32), "ones")
@@ -261,8 +296,9 @@ def test_the_state_of_an_lstms_cell_is_no_hidden_one(cpu: Target) -> None:
     assert hidden == {"cell0": False, "cell1": True, "cell2": False}
 
 
-def _nodes(output: Any) -> Iterator[ov.Node]:
-    node = output
-    while node.get_input_size():
-        yield node
-        node = node.input_value(0).get_node()
+def _nodes(output: Any) -> list[ov.Node]:
+    """The nodes above, by first inputs."""
+    found = [output]
+    while found[-1].get_input_size():
+        found.append(found[-1].input_value(0).get_node())
+    return found[:-1]

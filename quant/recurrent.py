@@ -1,7 +1,8 @@
-"""A bidirectional recurrent cell -> one forward and one reverse cell.
+"""Recurrent cells in one form: of one direction, each with weights of its own.
 
-OpenVINO's CPU plugin splits such cells itself, but only where weights are plain constants: with
-integer weights it refuses the model (2026.4.1).
+OpenVINO's CPU plugin splits bidirectional cells itself, but only where weights are plain constants:
+with integer weights it refuses the model (2026.4.1). And what a cell reads is scaled to go with its
+weights, which can't be done with those of others.
 """
 
 from __future__ import annotations
@@ -33,6 +34,18 @@ def split_directions(model: ov.Model) -> None:
             sources = [node.input_value(port).get_node() for port in _CONSTANTS[kind]]
             if all(source.get_type_name() == "Constant" for source in sources):
                 _split(node)
+
+
+def own_weights(model: ov.Model) -> None:
+    """Gives every LSTMSequence and GRUSequence copies of the weights that others read, too."""
+    for node in model.get_ordered_ops():
+        for port in _CONSTANTS.get(node.get_type_name(), ())[:2]:
+            source = node.input_value(port)
+            constant = source.get_node()
+            if constant.get_type_name() == "Constant" and len(source.get_target_inputs()) > 1:
+                copy = opset.constant(constant.data.copy())
+                copy.set_friendly_name(f"{constant.get_friendly_name()}/{node.get_friendly_name()}")
+                node.input(port).replace_source_output(copy.output(0))
 
 
 def _split(node: ov.Node) -> None:
