@@ -53,10 +53,9 @@ def _replace(node: ov.Node) -> bool:
     labels = _labels(node)
     if labels is None:
         return False
-    operands = [_operand(node.input_value(i), labels[i]) for i in range(2)]
-    left, right = sorted(operands, key=lambda each: each.is_constant)  # weights stand second
-    result = labels[2]
-    batch = "".join(label for label in result if label in left.labels and label in right.labels)
+    operands, result = [_operand(node.input_value(i), labels[i]) for i in range(2)], labels[2]
+    batch = "".join(label for label in result if all(label in each.labels for each in operands))
+    left, right = sorted(operands, key=lambda each: _rank(each, batch, result))
     rows, columns = (
         "".join(label for label in result if label in each.labels and label not in batch)
         for each in (left, right)
@@ -80,7 +79,40 @@ def _replace(node: ov.Node) -> bool:
     if split is None:
         return False
     node.output(0).replace(_turned(split, "".join(groups), result))
+    if len(columns) > 1 and result == "".join(groups):
+        _add_bias_first(product, split.get_node(), len(columns))
     return True
+
+
+def _add_bias_first(product: ov.Node, split: ov.Node, columns: int) -> None:
+    """Adds a constant that is all that reads a product's split columns to the product itself, where
+    OpenVINO makes a bias of it."""
+    readers = list(split.output(0).get_target_inputs())
+    add = readers[0].get_node()
+    if len(readers) > 1 or add.get_type_name() != "Add":
+        return
+    other = add.input_value(1 - readers[0].get_index())
+    bias, shape = other.get_node(), split.get_output_partial_shape(0)
+    if bias.get_type_name() != "Constant" or len(other.get_shape()) > len(shape):
+        return
+    values = bias.data.reshape([1] * (len(shape) - bias.data.ndim) + list(bias.data.shape))
+    lengths = [each.get_length() for each in list(shape)[-columns:]]
+    if any(n != 1 for n in values.shape[:-columns]):
+        return
+    row = np.broadcast_to(values.reshape(values.shape[-columns:]), lengths)
+    rank = product.get_output_partial_shape(0).rank.get_length()
+    moved = opset.add(product, opset.constant(row.reshape([1] * (rank - 1) + [-1])))
+    moved.set_friendly_name(add.get_friendly_name())
+    split.input(0).replace_source_output(moved.output(0))
+    add.output(0).replace(split.output(0))
+
+
+def _rank(operand: _Operand, batch: str, result: str) -> tuple[bool, int]:
+    """What tells which operand stands first: weights second, or else as the result has them."""
+    own = [
+        result.index(label) for label in operand.labels if label in result and label not in batch
+    ]
+    return operand.is_constant, min(own, default=0)
 
 
 def _is_summed_alike(lengths: list[tuple[int | None, int | None]]) -> bool:

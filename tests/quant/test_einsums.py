@@ -120,7 +120,50 @@ def test_others_stay(equation: str, shapes: list[list[int]]) -> None:
     assert "Einsum" in kinds(quant.load_model(model_of(equation, *shapes)))
 
 
-def attention() -> ov.Model:
+@pytest.mark.parametrize(
+    ("shape", "is_moved"),
+    [
+        ((2, 4), True),
+        ((1, 1, 2, 4), True),
+        ((2, 1), True),
+        ((), True),
+        ((6, 2, 4), False),
+        ((1, 1, 1, 2, 4), False),
+    ],
+)
+@pytest.mark.parametrize("is_first", [False, True])
+def test_a_bias_is_added_to_the_product(
+    shape: tuple[int, ...], is_moved: bool, is_first: bool
+) -> None:
+    rng, x = np.random.default_rng(0), parameter("x", -1, 6, 8)
+    weights = constant(rng.standard_normal((8, 2, 4)).astype(np.float32), "weights")
+    product = named(opset.einsum([x, weights], "btd,dnh->btnh"), "product")
+    bias = constant(np.asarray(rng.standard_normal(shape), np.float32), "bias")
+    both = (bias, product) if is_first else (product, bias)
+    model = finish([opset.relu(named(opset.add(*both), "sum"))], [x])
+    loaded = quant.load_model(model)
+    samples = [rng.standard_normal((3, 6, 8)).astype(np.float32)]
+    np.testing.assert_allclose(results(loaded, samples), results(model, samples), atol=1e-5)
+    readers = nodes_of(loaded)["product"].output(0).get_target_inputs()
+    assert [each.get_node().get_friendly_name() == "sum" for each in readers] == [is_moved]
+
+
+def test_a_bias_that_others_read_the_product_without_stays() -> None:
+    rng, x = np.random.default_rng(0), parameter("x", 1, 6, 8)
+    weights = constant(rng.standard_normal((8, 2, 4)).astype(np.float32), "weights")
+    product = named(opset.einsum([x, weights], "btd,dnh->btnh"), "product")
+    total = opset.add(product, constant(rng.standard_normal((2, 4)).astype(np.float32), "bias"))
+    model = finish([total, product], [x])
+    samples = [rng.standard_normal((1, 6, 8)).astype(np.float32)]
+    for before, after in zip(
+        models.evaluate_all(model, [samples])[0],
+        models.evaluate_all(quant.load_model(model), [samples])[0],
+        strict=True,
+    ):
+        np.testing.assert_allclose(after, before, atol=1e-5)
+
+
+def attention(scores_of: str = "btnh,bsnh->bnts") -> ov.Model:
     """A layer of self-attention as Keras writes it, `[1, 12, 32]`, 4 heads."""
     rng, x = np.random.default_rng(0), parameter("x", 1, 12, 32)
     parts = []
@@ -129,7 +172,8 @@ def attention() -> ov.Model:
         made = named(opset.einsum([x, weights], "btd,dnh->btnh"), part)
         bias = constant(models.normal(rng, 1, 1, 4, 8, fan_in=9), f"{part}/bias")
         parts.append(opset.add(made, bias))
-    scores = named(opset.einsum([parts[0], parts[1]], "btnh,bsnh->bnts"), "scores")
+    query, key = parts[:2] if scores_of.startswith("bt") else parts[1::-1]
+    scores = named(opset.einsum([query, key], scores_of), "scores")
     shares = opset.softmax(opset.multiply(scores, constant(np.float32(0.35), "scale")), 3)
     heads = named(opset.einsum([shares, parts[2]], "bnts,bsnh->btnh"), "heads")
     weights = constant(models.normal(rng, 4, 8, 32, fan_in=32), "out/weights")
@@ -153,8 +197,10 @@ def _constant_above(node: ov.Node) -> ov.Node:
     return node
 
 
-def test_attention_is_seen(cpu: Target) -> None:
-    (found,) = (text for text in run(attention(), cpu).warnings if "transformer" in text)
+@pytest.mark.parametrize("scores_of", ["btnh,bsnh->bnts", "bsnh,btnh->bnts"])
+def test_attention_is_fused_and_seen(scores_of: str, cpu: Target) -> None:
+    result = run(attention(scores_of), cpu)
+    (found,) = (text for text in result.warnings if "transformer" in text)
     assert "ScaledDotProductAttention 'heads' the first" in found
 
 
