@@ -325,9 +325,10 @@ def _masked_extremes(graph: Graph) -> Iterator[tuple[Op, str]]:
 
 
 def _masks(graph: Graph, op: Op) -> bool:
-    """Whether an operation adds numbers as large as masks', or puts them in: constants, or what is
-    multiplied by them and kept apart since (`guard_masks`)."""
-    added = {"Select": op.inputs[1:], "Add": op.inputs, "Subtract": op.inputs}.get(op.type, ())
+    """Whether an operation adds numbers as large as masks', or puts them in, or around: constants,
+    or what is multiplied by them and kept apart since (`guard_masks`)."""
+    taken = {"Select": op.inputs[1:], "Pad": op.inputs[3:]}
+    added = op.inputs if op.type in ("Add", "Subtract") else taken.get(op.type, ())
     sources = [graph.op(each) for each in added]
     behind = [graph.op(t) for each in sources if each.type == "Maximum" for t in each.inputs]
     products = [each for each in (*sources, *behind) if each.type == "Multiply"]
