@@ -92,14 +92,15 @@ def _add_bias_first(product: ov.Node, split: ov.Node, columns: int) -> None:
     if len(readers) > 1 or add.get_type_name() != "Add":
         return
     other = add.input_value(1 - readers[0].get_index())
-    bias, shape = other.get_node(), split.get_output_partial_shape(0)
+    shape, bias = split.get_output_partial_shape(0), other.get_node()
     if bias.get_type_name() != "Constant" or len(other.get_shape()) > len(shape):
         return
+    kept = [1] * (len(shape) - columns)
+    lengths = [each.get_length() if each.is_static else 0 for each in list(shape)[-columns:]]
     values = bias.data.reshape([1] * (len(shape) - bias.data.ndim) + list(bias.data.shape))
-    lengths = [each.get_length() for each in list(shape)[-columns:]]
-    if any(n != 1 for n in values.shape[:-columns]):
+    if 0 in lengths or np.broadcast_shapes(values.shape, (*kept, *lengths)) != (*kept, *lengths):
         return
-    row = np.broadcast_to(values.reshape(values.shape[-columns:]), lengths)
+    row = np.broadcast_to(values, (*kept, *lengths))
     rank = product.get_output_partial_shape(0).rank.get_length()
     moved = opset.add(product, opset.constant(row.reshape([1] * (rank - 1) + [-1])))
     moved.set_friendly_name(add.get_friendly_name())

@@ -148,6 +148,24 @@ def test_a_bias_is_added_to_the_product(
     assert [each.get_node().get_friendly_name() == "sum" for each in readers] == [is_moved]
 
 
+@pytest.mark.parametrize(
+    ("shape", "bias"),
+    [([8, -1, 4], (1, 4)), ([8, 1, 4], (3, 4)), ([8, 1, 4], (2, 6, 1, 4)), ([8, 2, 1], (2, 5))],
+)
+def test_a_bias_of_other_sizes_stays(shape: list[int], bias: tuple[int, ...]) -> None:
+    """Its sum is larger than the product, or may be."""
+    rng, x, y = np.random.default_rng(0), parameter("x", 1, 6, 8), parameter("y", *shape)
+    product = named(opset.einsum([x, y], "btd,dnh->btnh"), "product")
+    total = opset.add(product, constant(rng.standard_normal(bias).astype(np.float32), "bias"))
+    model = finish([total], [x, y])
+    samples = [
+        rng.standard_normal([3 if n == -1 else n for n in size]).astype(np.float32)
+        for size in ([1, 6, 8], shape)
+    ]
+    loaded = quant.load_model(model)
+    np.testing.assert_allclose(results(loaded, samples), results(model, samples), atol=1e-5)
+
+
 def test_a_bias_that_others_read_the_product_without_stays() -> None:
     rng, x = np.random.default_rng(0), parameter("x", 1, 6, 8)
     weights = constant(rng.standard_normal((8, 2, 4)).astype(np.float32), "weights")
